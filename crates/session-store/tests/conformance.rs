@@ -1,5 +1,6 @@
 //! What every store must do, whatever it is made of. Each case runs against each
-//! implementation; a new one joins by one line in `stores!`.
+//! implementation; a new one joins by one line in `conformance!`.
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
 
 use std::sync::Arc;
 
