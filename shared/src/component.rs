@@ -25,10 +25,11 @@ pub struct Args {
     pub initial_state: Option<InitialState>,
     /// Names of the events that the host subscribed to; `None`: all.
     pub events: Option<Vec<String>>,
-    /// Options of the authorization request that the login form may carry.
-    pub login_options: Vec<(String, String)>,
+    /// Options of the authorization request that the login form carries, by name; the
+    /// companion takes only those named in its `LOGIN_OPTIONS`.
+    pub login_options: Props,
     /// Words to use in place of the built-in ones, by key.
-    pub labels: Vec<(String, String)>,
+    pub labels: Props,
     /// BCP 47 language tag; `None`: the browser's.
     pub locale: Option<String>,
     /// `button`, `card` or `compact`.
