@@ -1,0 +1,185 @@
+//! The one way out to the provider: no redirects, deadlines, a body limit, and transport
+//! security. It knows nothing of OAuth and never logs a body or a URL.
+
+use std::time::Duration;
+
+use http::{HeaderValue, Request, Response, header::RETRY_AFTER};
+use url::{Host, Url};
+
+/// A connection that takes longer will not come.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// From the first byte sent to the last received: a server that drips one byte a second
+/// must not hold a login for ever.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Counted while streaming. Real metadata and key sets have a few kilobytes.
+const BODY_LIMIT: usize = 1024 * 1024;
+/// The longest pause that a provider's `Retry-After` can ask of us.
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(60);
+
+/// What the caller does next about a failed request.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum HttpError {
+    /// Nothing usable arrived; later it may. The request may still have been obeyed.
+    #[error("the provider cannot be reached: {0}")]
+    Unreachable(String),
+    /// The request or the answer breaks our limits; asking again will not help.
+    #[error("the exchange with the provider is unacceptable: {0}")]
+    Unacceptable(&'static str),
+}
+
+/// Client for requests to the provider. Built once, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    remote: reqwest::Client,
+    /// Loopback traffic never goes through a proxy: plain http would show it the secrets.
+    loopback: reqwest::Client,
+}
+
+/// The TLS stack could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be built")]
+pub struct HttpClientUnavailable(#[source] reqwest::Error);
+
+impl HttpClient {
+    /// Sets up connection pools, TLS and limits.
+    ///
+    /// # Errors
+    /// When the TLS stack cannot be initialised.
+    pub fn new() -> Result<Self, HttpClientUnavailable> {
+        Ok(Self {
+            remote: builder()
+                .https_only(true)
+                .build()
+                .map_err(HttpClientUnavailable)?,
+            loopback: builder()
+                .no_proxy()
+                .build()
+                .map_err(HttpClientUnavailable)?,
+        })
+    }
+
+    /// Fetches a JSON document.
+    pub(crate) async fn fetch(&self, url: &Url) -> Result<Response<Vec<u8>>, HttpError> {
+        let mut request = Request::get(url.as_str())
+            .body(Vec::new())
+            .map_err(|_| HttpError::Unacceptable("the URL cannot be requested"))?;
+        request.headers_mut().insert(
+            http::header::ACCEPT,
+            HeaderValue::from_static("application/json"),
+        );
+        self.send(request).await
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> Result<Response<Vec<u8>>, HttpError> {
+        let url = Url::parse(&request.uri().to_string())
+            .map_err(|_| HttpError::Unacceptable("the URL cannot be requested"))?;
+        if !is_transport_allowed(&url) {
+            return Err(HttpError::Unacceptable("the URL is not https"));
+        }
+        let client = if is_loopback(&url) {
+            &self.loopback
+        } else {
+            &self.remote
+        };
+        let request = reqwest::Request::try_from(request)
+            .map_err(|_| HttpError::Unacceptable("the request cannot be sent"))?;
+        let response = client.execute(request).await.map_err(unreachable)?;
+        read_limited(response).await
+    }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        // A redirect would carry credentials and trust to a place nobody configured
+        // (SSRF, GHSA-993g-76c3-p5m4).
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TOTAL_TIMEOUT)
+        // No decompression: a few bytes could become gigabytes.
+        .no_gzip()
+        .no_brotli()
+        .no_deflate()
+        .no_zstd()
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .user_agent(concat!("component-auth0/", env!("CARGO_PKG_VERSION")))
+}
+
+async fn read_limited(mut response: reqwest::Response) -> Result<Response<Vec<u8>>, HttpError> {
+    const TOO_LARGE: HttpError = HttpError::Unacceptable("the answer is too large");
+    let limit = u64::try_from(BODY_LIMIT).unwrap_or(u64::MAX);
+    if response
+        .content_length()
+        .is_some_and(|length| length > limit)
+    {
+        return Err(TOO_LARGE);
+    }
+    let mut head = Response::builder().status(response.status());
+    if let Some(headers) = head.headers_mut() {
+        *headers = std::mem::take(response.headers_mut());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err(TOO_LARGE);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    head.body(body)
+        .map_err(|_| HttpError::Unacceptable("the answer has an impossible head"))
+}
+
+/// Keeps the chain of causes as text, without the URL: its query may hold a secret.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "used as a function of map_err"
+)]
+fn unreachable(error: reqwest::Error) -> HttpError {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    HttpError::Unreachable(text)
+}
+
+/// `https` anywhere, plain `http` on this machine only.
+pub(crate) fn is_transport_allowed(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => true,
+        "http" => is_loopback(url),
+        _ => false,
+    }
+}
+
+/// Whether the URL's host is this machine. Names below `localhost` are not: a resolver
+/// may send them anywhere.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// The pause that the provider asks for, bounded. The date form is not read: it would
+/// need the provider's clock.
+pub(crate) fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
+    let seconds = response
+        .headers()
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds).min(RETRY_AFTER_LIMIT))
+}
