@@ -1,0 +1,6 @@
+//! One file per command.
+
+pub(crate) mod build;
+pub(crate) mod demo;
+pub(crate) mod dev;
+pub(crate) mod test;

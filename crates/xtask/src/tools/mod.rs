@@ -1,0 +1,6 @@
+//! Tools that the commands need: found, or installed for this checkout, or named as missing.
+
+pub(crate) mod npm;
+pub(crate) mod python;
+pub(crate) mod rust_target;
+pub(crate) mod trunk;
