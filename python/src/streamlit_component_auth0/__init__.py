@@ -1,0 +1,63 @@
+"""Sign-in for Streamlit apps with Auth0 or any OpenID Connect provider.
+
+import streamlit as st
+import streamlit_component_auth0 as auth0
+
+session = auth0.require_login()
+st.write(f"Hello {session.user.name}")
+"""
+
+from __future__ import annotations
+
+from ._component import current_session, last_error, login, logout, status
+from ._exceptions import (
+    AuthError,
+    CompanionAnswerInvalid,
+    CompanionUnavailable,
+    Forbidden,
+    ForeignOrigin,
+    FrameError,
+    HostCredentialRefused,
+    NotSignedIn,
+    ReauthenticationRequired,
+    SessionEnded,
+    SettingsError,
+    TicketRefused,
+    TokenRefused,
+    TooManyAttempts,
+    UsageError,
+)
+from ._guards import protected, require_login
+from ._session import Session
+from ._settings import Settings
+from ._streamlit import app_settings as settings
+from ._user import User
+
+__all__ = [
+    "AuthError",
+    "CompanionAnswerInvalid",
+    "CompanionUnavailable",
+    "Forbidden",
+    "ForeignOrigin",
+    "FrameError",
+    "HostCredentialRefused",
+    "NotSignedIn",
+    "ReauthenticationRequired",
+    "Session",
+    "SessionEnded",
+    "Settings",
+    "SettingsError",
+    "TicketRefused",
+    "TokenRefused",
+    "TooManyAttempts",
+    "UsageError",
+    "User",
+    "current_session",
+    "last_error",
+    "login",
+    "logout",
+    "protected",
+    "require_login",
+    "settings",
+    "status",
+]

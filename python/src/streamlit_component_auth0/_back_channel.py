@@ -1,0 +1,228 @@
+"""The back channel: this host's calls to the companion, over HTTP with its own credential.
+
+Its one job is to turn answers into typed values and typed exceptions. It keeps no state
+of a login. Whatever answers in the companion's place (a proxy's HTML, a 500, a redirect,
+a stream without end) becomes `CompanionUnavailable`: only the companion's own two codes
+say anything about the person.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import httpx
+
+from ._exceptions import (
+    AuthError,
+    CompanionAnswerInvalid,
+    CompanionUnavailable,
+    HostCredentialRefused,
+    ReauthenticationRequired,
+    SessionEnded,
+    TicketRefused,
+    TokenRefused,
+)
+from ._wire import AccessToken, Redeemed, Refusal, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._sealed import Sealed
+    from ._settings import Settings
+
+_log = logging.getLogger(__name__)
+
+CALL_SECONDS: Final = 5.0
+"""Bound of one call. A redeem runs under the sign-in's lock, so reruns wait at most this long."""
+MAX_BODY_BYTES: Final = 1 << 20
+"""Far above any real answer; stops a stream without end from filling this server's memory."""
+
+_TIMEOUT: Final = httpx.Timeout(CALL_SECONDS, connect=2.0, pool=2.0)
+
+
+class Companion(Protocol):
+    """What the sign-in needs of the companion; the tests' and developers' doubles have it too."""
+
+    def redeem(self, ticket: str, verifier: Sealed) -> Redeemed:
+        """Ticket and verifier against a login."""
+
+    def standing(self, grant: Sealed) -> Standing:
+        """Is this login still alive, and what may the person do?"""
+
+    def access_token(
+        self, grant: Sealed, *, audience: str | None, scope: str | None, min_ttl: int
+    ) -> AccessToken:
+        """A fresh access token."""
+
+    def revoke(self, grant: Sealed, *, everywhere: bool) -> None:
+        """Ends the session; no error when it is already gone."""
+
+
+class BackChannel:
+    """The companion over HTTP. Thread-safe; one instance serves all Streamlit sessions.
+
+    It takes no proxy, certificate or credential from the environment (`trust_env` is off):
+    the host's credential must not visit a proxy that somebody set for something else.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._origins = list(settings.origins)
+        self._secret = settings.secret
+        self._monotonic = monotonic
+        self._client = httpx.Client(
+            base_url=settings.internal_url,
+            timeout=_TIMEOUT,
+            transport=transport,
+            trust_env=False,
+            # A redirect would carry ticket and verifier to wherever it points.
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=8),
+            headers={"Accept": "application/json", "User-Agent": "streamlit-component-auth0"},
+        )
+
+    def redeem(self, ticket: str, verifier: Sealed) -> Redeemed:
+        """`POST /api/auth/redeem`. Never repeated here: a ticket is worth one use.
+
+        Raises:
+            TicketRefused: The ticket is worth nothing to this session.
+            HostCredentialRefused: The secrets differ.
+            CompanionUnavailable: Anything that says nothing about the ticket.
+        """
+        body = {"ticket": ticket, "verifier": verifier.reveal(), "origin": self._origins}
+        return Redeemed.parse(self._call("/api/auth/redeem", body, attempts=1))
+
+    def standing(self, grant: Sealed) -> Standing:
+        """`POST /api/auth/session`.
+
+        Raises:
+            SessionEnded: The login is over.
+            ReauthenticationRequired: The person must sign in again.
+            HostCredentialRefused: The secrets differ.
+            CompanionUnavailable: Anything that says nothing about the person.
+        """
+        return Standing.parse(self._call("/api/auth/session", {"grant": grant.reveal()}))
+
+    def access_token(
+        self, grant: Sealed, *, audience: str | None, scope: str | None, min_ttl: int
+    ) -> AccessToken:
+        """`POST /api/auth/token`.
+
+        Raises:
+            SessionEnded: The login is over.
+            ReauthenticationRequired: The token expired and cannot be renewed.
+            TokenRefused: The audience is not configured or the scope was not granted.
+            HostCredentialRefused: The secrets differ.
+            CompanionUnavailable: Anything that says nothing about the person.
+        """
+        body: dict[str, Any] = {"grant": grant.reveal(), "min_ttl": min_ttl}
+        if audience is not None:
+            body["audience"] = audience
+        if scope is not None:
+            body["scope"] = scope
+        return AccessToken.parse(self._call("/api/auth/token", body))
+
+    def revoke(self, grant: Sealed, *, everywhere: bool) -> None:
+        """`POST /api/auth/revoke`.
+
+        Raises:
+            AuthError: The companion has not confirmed the end.
+        """
+        body: dict[str, Any] = {"grant": grant.reveal()}
+        if everywhere:
+            body["everywhere"] = True
+        try:
+            self._call("/api/auth/revoke", body)
+        except (SessionEnded, ReauthenticationRequired):
+            return  # already gone, which is what was asked for
+
+    def _call(self, path: str, body: dict[str, Any], *, attempts: int = 2) -> object:
+        for attempt in range(attempts):
+            try:
+                return self._exchange(path, body)
+            except httpx.RemoteProtocolError:
+                # The companion closed a kept-alive connection as we wrote to it.
+                if attempt + 1 == attempts:
+                    break
+            except httpx.HTTPError as error:
+                _log.warning("companion %s: %s", path, type(error).__name__)
+                break
+        raise CompanionUnavailable
+
+    def _exchange(self, path: str, body: dict[str, Any]) -> object:
+        # The body goes out through `content`, so that no httpx exception holds our dict.
+        headers = {
+            "Authorization": f"Bearer {self._secret.reveal()}",
+            "Content-Type": "application/json",
+        }
+        deadline = self._monotonic() + CALL_SECONDS
+        content = json.dumps(body).encode()
+        with self._client.stream("POST", path, content=content, headers=headers) as response:
+            raw = self._read(response, deadline)
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return None
+        try:
+            parsed: object = json.loads(raw)
+        except (ValueError, RecursionError):
+            parsed = None
+        if response.status_code == httpx.codes.OK:
+            return parsed
+        raise _refused(path, response.status_code, Refusal.parse(parsed))
+
+    def _read(self, response: httpx.Response, deadline: float) -> bytes:
+        raw = bytearray()
+        for chunk in response.iter_bytes():
+            raw += chunk
+            if len(raw) > MAX_BODY_BYTES:
+                raise CompanionAnswerInvalid
+            if self._monotonic() > deadline:
+                # Each chunk may come in time and the whole never end.
+                raise CompanionUnavailable
+        return bytes(raw)
+
+    def __repr__(self) -> str:
+        return "BackChannel()"
+
+
+_REFUSALS: Final[dict[tuple[int, str], Callable[[Refusal], AuthError]]] = {
+    (400, "invalid_ticket"): lambda _: TicketRefused(),
+    (400, "audience_not_allowed"): lambda refusal: TokenRefused(refusal.code),
+    (400, "scope_not_granted"): lambda refusal: TokenRefused(refusal.code),
+    (401, "invalid_host_credential"): lambda _: HostCredentialRefused(),
+    (401, "session_ended"): lambda refusal: SessionEnded(refusal.reason),
+    (401, "reauthentication_required"): lambda _: ReauthenticationRequired(),
+}
+
+
+def _refused(path: str, status: int, refusal: Refusal) -> AuthError:
+    # Status and code must agree: a proxy's own 401 must sign nobody out.
+    known = _REFUSALS.get((status, refusal.code))
+    if known is not None:
+        error = known(refusal)
+        if isinstance(error, HostCredentialRefused):
+            _log.error("companion %s: STREAMLIT_SECRET differs from the companion's", path)
+        return error
+    _log.warning("companion %s: unexpected status %d", path, status)
+    return CompanionUnavailable()
+
+
+_pool: dict[tuple[object, ...], BackChannel] = {}
+_pool_lock = threading.Lock()
+
+
+def shared_back_channel(settings: Settings) -> BackChannel:
+    """The process's one back channel for these settings, with its pool of connections."""
+    key = (settings.internal_url, settings.origins, settings.secret.reveal())
+    with _pool_lock:
+        if key not in _pool:
+            _pool[key] = BackChannel(settings)
+        return _pool[key]

@@ -1,0 +1,47 @@
+"""Time and randomness as values passed in, so that tests choose them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Wall time for expiry (shared with the companion), monotonic time for intervals."""
+
+    now: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Entropy:
+    """Source of verifiers and ids."""
+
+    token: Callable[[int], str] = secrets.token_urlsafe
+
+
+class Allowance:
+    """At most `count` uses in any `seconds`: a sliding window."""
+
+    __slots__ = ("_count", "_monotonic", "_seconds", "_used")
+
+    def __init__(self, count: int, seconds: float, monotonic: Callable[[], float]) -> None:
+        self._count = count
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._used: list[float] = []
+
+    def take(self) -> bool:
+        """Uses one up; False when none is left."""
+        now = self._monotonic()
+        self._used = [then for then in self._used if now - then < self._seconds]
+        if len(self._used) >= self._count:
+            return False
+        self._used.append(now)
+        return True

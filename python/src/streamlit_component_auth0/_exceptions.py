@@ -1,0 +1,197 @@
+"""Everything that can go wrong, by what the caller does next.
+
+Messages are words for a person and are chosen here: no exception carries a body, a
+token, a ticket or any text that a browser or the network sent.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class AuthError(Exception):
+    """Root of all exceptions of this package.
+
+    Attributes:
+        code: Stable, machine-readable name of the reason.
+        message: Words for a person.
+    """
+
+    code: str = "auth_error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.code!r})"
+
+
+class SettingsError(AuthError):
+    """The settings are incomplete or contradictory; `problems` lists all of them."""
+
+    code = "invalid_settings"
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"- {problem}" for problem in problems)
+        super().__init__(f"Component Auth0 cannot start with these settings:\n{lines}")
+
+
+class UsageError(AuthError):
+    """The app calls this package in a way that cannot work; the message names the cure."""
+
+    code = "usage"
+
+
+class CompanionUnavailable(AuthError):
+    """The companion cannot be reached, or is in trouble. Trying again later may help."""
+
+    code = "companion_unavailable"
+
+    def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
+        super().__init__(
+            message or "The sign-in service cannot be reached. Please try again in a moment.",
+            code=code,
+        )
+
+
+class CompanionAnswerInvalid(CompanionUnavailable):
+    """Something answered in the companion's place, or with a body that is none of its own."""
+
+    code = "companion_answer_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("The sign-in service gave an answer that cannot be understood.")
+
+
+class HostCredentialRefused(AuthError):
+    """`STREAMLIT_SECRET` differs from the companion's. It says nothing about the person."""
+
+    code = "invalid_host_credential"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This app is not known to the sign-in service: "
+            "STREAMLIT_SECRET must be the same on both sides."
+        )
+
+
+class TicketRefused(AuthError):
+    """The ticket is unknown, spent, expired, or not for this session or origin: alike."""
+
+    code = "invalid_ticket"
+
+    def __init__(self) -> None:
+        super().__init__("The sign-in could not be completed. Please try again.")
+
+
+class TooManyAttempts(AuthError):
+    """This Streamlit session asked for more logins than a person makes."""
+
+    code = "too_many_attempts"
+
+    def __init__(self) -> None:
+        super().__init__("Too many sign-in attempts in a short time. Please wait a few seconds.")
+
+
+class FrameError(AuthError):
+    """The component in the browser reports that it could not do its part."""
+
+    code = "frame_error"
+
+    _WORDS: Final = {
+        "companion_unreachable": "The sign-in service does not answer in your browser.",
+        "login_refused": "The sign-in was refused.",
+        "provider_unavailable": "The identity provider cannot be reached at the moment.",
+        "unknown_host_origin": (
+            "This app's address is not registered with the sign-in service (STREAMLIT_ORIGINS)."
+        ),
+    }
+
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            self._WORDS.get(code, "The sign-in did not work. Please try again."), code=code
+        )
+
+
+class NotSignedIn(AuthError):
+    """Nobody is signed in (any more)."""
+
+    code = "not_signed_in"
+
+    def __init__(self, message: str = "Please sign in first.", *, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+
+
+class SessionEnded(NotSignedIn):
+    """The person's session has ended; `reason` tells why."""
+
+    code = "session_ended"
+
+    _WORDS: Final = {
+        "signed_out": "You are signed out.",
+        "provider_logout": "You were signed out by your identity provider.",
+        "expired": "Your session has expired. Please sign in again.",
+        "replaced": "Another sign-in in this browser has taken the place of yours.",
+        "refresh_refused": (
+            "Your identity provider no longer renews this session. Please sign in again."
+        ),
+        "unknown": "Your session has ended. Please sign in again.",
+    }
+
+    def __init__(self, reason: str = "unknown") -> None:
+        self.reason = reason if reason in self._WORDS else "unknown"
+        super().__init__(self._WORDS[self.reason])
+
+
+class ReauthenticationRequired(NotSignedIn):
+    """The access token expired and cannot be renewed: the person must sign in again."""
+
+    code = "reauthentication_required"
+
+    def __init__(self) -> None:
+        super().__init__("Your access has expired. Please sign in again.")
+
+
+class Forbidden(AuthError):
+    """The person is signed in, but may not do this."""
+
+    code = "forbidden"
+
+    def __init__(self, message: str = "You do not have access to this.") -> None:
+        super().__init__(message)
+
+
+class TokenRefused(AuthError):
+    """This audience is not configured, or this scope was not granted."""
+
+    code = "token_refused"
+
+    _WORDS: Final = {
+        "audience_not_allowed": (
+            "No access token for this audience: the companion's AUTH0_AUDIENCE and "
+            "EXTRA_AUDIENCES do not name it."
+        ),
+        "scope_not_granted": "No access token for this scope: it was not granted at sign-in.",
+    }
+
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            self._WORDS.get(code, "The sign-in service refused to issue this access token."),
+            code=code,
+        )
+
+
+class ForeignOrigin(AuthError):
+    """A request was about to leave the origin that the access token is pinned to."""
+
+    code = "foreign_origin"
+
+    def __init__(self, pinned: str) -> None:
+        super().__init__(
+            f"This client sends requests to {pinned} only. "
+            "Make another client with session.api(base_url) for another service."
+        )
