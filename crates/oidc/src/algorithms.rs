@@ -38,6 +38,20 @@ impl AllowedAlgorithms {
         Self::new(algorithms)
     }
 
+    /// Reads the value of a setting: names separated by commas, also in the form
+    /// `['RS256']` that settings of 2022 have.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn from_setting(value: &str) -> Result<Self, InvalidAlgorithms> {
+        let list = value.trim().trim_start_matches('[').trim_end_matches(']');
+        let names = list
+            .split(',')
+            .map(|name| name.trim().trim_matches(['\'', '"']))
+            .filter(|name| !name.is_empty());
+        Self::parse(names)
+    }
+
     /// Makes the list.
     ///
     /// # Errors
@@ -85,6 +99,15 @@ mod tests {
             );
         }
         assert_eq!(AllowedAlgorithms::parse([]), Err(InvalidAlgorithms::Empty));
+        assert_eq!(
+            AllowedAlgorithms::from_setting("['RS256']"),
+            Ok(AllowedAlgorithms::rs256())
+        );
+        assert_eq!(
+            AllowedAlgorithms::from_setting(" [] "),
+            Err(InvalidAlgorithms::Empty)
+        );
+        assert!(AllowedAlgorithms::from_setting("RS256, none").is_err());
         assert!(AllowedAlgorithms::parse(["RS256", "PS512", "ES256", "ES384", "EdDSA"]).is_ok());
     }
 }

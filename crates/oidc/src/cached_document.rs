@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use crate::{random::Random, time::Clock};
 
 /// Served without a thought up to this age.
-const FRESH_FOR: Duration = Duration::from_secs(600);
+const FRESH_FOR: Duration = Duration::from_mins(10);
 /// From this age on a fetch runs beside the callers, so that none ever waits for one.
-const REFRESH_AHEAD: Duration = Duration::from_secs(480);
+const REFRESH_AHEAD: Duration = Duration::from_mins(8);
 /// A provider that stays away longer has had its time: its keys may have been withdrawn.
-const STALE_FOR: Duration = Duration::from_secs(24 * 3600);
+const STALE_FOR: Duration = Duration::from_hours(24);
 /// Pause after the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause of our own making.
@@ -115,11 +115,11 @@ impl<S: Source> CachedDocument<S> {
                 if age < REFRESH_AHEAD {
                     return Ok(document);
                 }
-                if age < FRESH_FOR || state.is_paused(now) {
-                    if age < STALE_FOR {
-                        self.begin_fetch_unless_paused(&mut state, now);
-                        return Ok(document);
-                    }
+                // A provider known to fail may hang until the deadline: nobody waits for
+                // that while an older document is good enough.
+                if age < FRESH_FOR || (state.failure.is_some() && age < STALE_FOR) {
+                    self.begin_fetch_unless_paused(&mut state, now);
+                    return Ok(document);
                 }
             }
             match self.begin_fetch_unless_paused(&mut state, now) {

@@ -14,7 +14,7 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Counted while streaming. Real metadata and key sets have a few kilobytes.
 const BODY_LIMIT: usize = 1024 * 1024;
 /// The longest pause that a provider's `Retry-After` can ask of us.
-const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(60);
+const RETRY_AFTER_LIMIT: Duration = Duration::from_mins(1);
 
 /// What the caller does next about a failed request.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -134,10 +134,6 @@ async fn read_limited(mut response: reqwest::Response) -> Result<Response<Vec<u8
 }
 
 /// Keeps the chain of causes as text, without the URL: its query may hold a secret.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "used as a function of map_err"
-)]
 fn unreachable(error: reqwest::Error) -> HttpError {
     let error = error.without_url();
     let mut text = error.to_string();

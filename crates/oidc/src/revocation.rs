@@ -7,6 +7,7 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use oauth2::AuthType;
+use serde::Deserialize;
 use url::form_urlencoded;
 
 use crate::{
@@ -55,10 +56,6 @@ impl Provider {
         if response.status().is_success() {
             return Ok(());
         }
-        #[derive(serde::Deserialize)]
-        struct ErrorBody {
-            error: String,
-        }
         match serde_json::from_slice::<ErrorBody>(response.body()) {
             Ok(body) => Err(RevocationError::Refused(OAuthErrorCode::parse(&body.error))),
             Err(_) => Err(RevocationError::Unacceptable(format!(
@@ -91,6 +88,11 @@ impl Provider {
         }
         request.body(form.finish().into_bytes())
     }
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: String,
 }
 
 /// RFC 6749 §2.3.1: both are form-encoded before RFC 7617 applies.

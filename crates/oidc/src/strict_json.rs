@@ -19,9 +19,8 @@ const DUPLICATE: &str = "duplicate member";
 pub(crate) fn parse_object(json: &[u8]) -> Result<Map<String, Value>, TokenFault> {
     match serde_json::from_slice(json) {
         Ok(StrictValue(Value::Object(object))) => Ok(object),
-        Ok(_) => Err(TokenFault::NotAJsonObject),
         Err(error) if error.to_string().starts_with(DUPLICATE) => Err(TokenFault::DuplicateMember),
-        Err(_) => Err(TokenFault::NotAJsonObject),
+        Ok(_) | Err(_) => Err(TokenFault::NotAJsonObject),
     }
 }
 

@@ -1,0 +1,112 @@
+//! Finds the one access token of a request: in one `Authorization` header, nowhere else.
+
+use http::{header::AUTHORIZATION, request::Parts};
+
+use crate::Rejection;
+
+/// The token, still unverified.
+///
+/// Tokens in queries are refused, even beside a good header: they end in logs and
+/// histories, and RFC 6750 §2 forbids two ways at once.
+pub(crate) fn access_token(request: &Parts) -> Result<&str, Rejection> {
+    let has_query_token = request
+        .uri
+        .query()
+        .is_some_and(|query| query.split('&').any(names_access_token));
+    if has_query_token {
+        return Err(Rejection::InvalidToken);
+    }
+    let mut headers = request.headers.get_all(AUTHORIZATION).iter();
+    let header = headers.next().ok_or(Rejection::MissingToken)?;
+    if headers.next().is_some() {
+        return Err(Rejection::InvalidToken);
+    }
+    let header = header.to_str().map_err(|_| Rejection::InvalidToken)?;
+    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
+    // RFC 9110 §11.1: the scheme is case-insensitive. Another scheme is no attempt with a
+    // bearer token, and so no error.
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Rejection::MissingToken);
+    }
+    // A comma, a tab or a second space makes a list or a puzzle of it; `b64token` has none.
+    if token.is_empty()
+        || !token
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b',')
+    {
+        return Err(Rejection::InvalidToken);
+    }
+    Ok(token)
+}
+
+fn names_access_token(pair: &str) -> bool {
+    pair.split('=')
+        .next()
+        .is_some_and(|name| name.eq_ignore_ascii_case("access_token"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn parts(uri: &str, headers: &[&str]) -> Parts {
+        let mut request = Request::get(uri);
+        for header in headers {
+            request = request.header(AUTHORIZATION, *header);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn scheme_is_read_without_case() {
+        for header in ["Bearer abc", "bearer abc", "BEARER abc"] {
+            assert_eq!(access_token(&parts("/", &[header])).unwrap(), "abc");
+        }
+    }
+
+    #[test]
+    fn a_request_without_bearer_credentials_is_no_error() {
+        for headers in [&[][..], &["Basic YTpi"], &["Digest x"], &[""]] {
+            let answer = access_token(&parts("/", headers)).unwrap_err();
+            assert!(matches!(answer, Rejection::MissingToken), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn anything_but_one_token_in_one_header_is_refused() {
+        for headers in [
+            &["Bearer"][..],
+            &["Bearer "],
+            &["Bearer  abc"],
+            &["Bearer\tabc"],
+            &["Bearer abc def"],
+            &["Bearer abc,def"],
+            &["Bearer abc, Bearer def"],
+            &["Bearer abc", "Bearer abc"],
+            &["Basic YTpi", "Bearer abc"],
+        ] {
+            let answer = access_token(&parts("/", headers)).unwrap_err();
+            let is_tab = headers[0].contains('\t');
+            // With a tab there is no scheme `Bearer` at all.
+            assert!(
+                matches!(answer, Rejection::InvalidToken) || is_tab,
+                "{headers:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn query_tokens_are_refused_even_beside_a_header() {
+        for uri in [
+            "/?access_token=abc",
+            "/?a=b&access_token=abc",
+            "/?Access_Token",
+        ] {
+            let answer = access_token(&parts(uri, &["Bearer abc"])).unwrap_err();
+            assert!(matches!(answer, Rejection::InvalidToken), "{uri}");
+        }
+        assert!(access_token(&parts("/?x=access_token", &["Bearer abc"])).is_ok());
+    }
+}
