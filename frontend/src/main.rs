@@ -1,5 +1,6 @@
-//! Stub.
-#[cfg(target_arch = "wasm32")]
-fn main() { leptos::mount::mount_to_body(|| leptos::prelude::view!{ <p>"x"</p> }) }
-#[cfg(not(target_arch = "wasm32"))]
-fn main() {}
+//! Mounts the component; see the library for what it does.
+
+fn main() {
+    #[cfg(target_arch = "wasm32")]
+    frontend::mount();
+}

@@ -1,0 +1,134 @@
+//! Typed requests to the companion. Same origin, marked as the frame's, so that they are
+//! judged by the frame's cookie only (design §4).
+//!
+//! It must not retry, wait or decide: the state machine does.
+
+use gloo_net::http::{RequestBuilder, Response};
+use js_sys::JSON;
+use shared::auth::{HandoffRequest, TicketRequest};
+use shared::error::ErrorCode;
+use shared::routes;
+use wasm_bindgen::JsValue;
+use web_sys::{AbortSignal, RequestCache, RequestCredentials, RequestRedirect};
+
+use crate::adapters;
+use crate::login::{HandoffAnswer, LogoutAnswer, TicketAnswer};
+
+/// Longer than the 8 s after which the host is told: a late answer is still welcome.
+const REQUEST_TIMEOUT_MS: u32 = 30_000;
+
+/// A status with whatever JSON came along.
+struct Answer {
+    status: u16,
+    retry_after_s: Option<u32>,
+    body: JsValue,
+}
+
+/// Who is signed in, and a ticket for the host.
+pub(crate) async fn ticket(request: &TicketRequest) -> TicketAnswer {
+    let body = adapters::json(&adapters::ticket_request(request));
+    let Some(answer) = post(routes::TICKET, body, &timeout()).await else {
+        return TicketAnswer::Unreachable;
+    };
+    match answer.status {
+        200 => adapters::signed_in(&answer.body)
+            .map_or(TicketAnswer::Unreachable, TicketAnswer::SignedIn),
+        401 => TicketAnswer::SignedOut,
+        _ => answer
+            .refusal()
+            .map_or(TicketAnswer::Unreachable, |code| TicketAnswer::Refused {
+                code,
+            }),
+    }
+}
+
+/// The result of the login that this frame began.
+pub(crate) async fn handoff(request: &HandoffRequest, signal: &AbortSignal) -> HandoffAnswer {
+    let body = adapters::json(&adapters::handoff_request(request));
+    let Some(answer) = post(routes::HANDOFF, body, signal).await else {
+        return HandoffAnswer::Unreachable {
+            retry_after_s: None,
+        };
+    };
+    let retry_after_s = answer.retry_after_s;
+    match answer.status {
+        200 => {
+            adapters::signed_in(&answer.body).map_or(HandoffAnswer::Gone, HandoffAnswer::Claimed)
+        }
+        202 => HandoffAnswer::Pending { retry_after_s },
+        409 => HandoffAnswer::Refused,
+        410 => HandoffAnswer::Gone,
+        _ => answer
+            .refusal()
+            .map_or(HandoffAnswer::Unreachable { retry_after_s }, |code| {
+                HandoffAnswer::Rejected { code }
+            }),
+    }
+}
+
+/// Ends the session of this frame.
+pub(crate) async fn logout() -> LogoutAnswer {
+    let Some(answer) = post(routes::LOGOUT, "{}".to_owned(), &timeout()).await else {
+        return LogoutAnswer::Failed;
+    };
+    match answer.status {
+        200 => LogoutAnswer::Done {
+            logout_url: adapters::string(&answer.body, "logout_url").filter(|url| is_http(url)),
+        },
+        // It had ended before.
+        204 | 401 => LogoutAnswer::Done { logout_url: None },
+        _ => LogoutAnswer::Failed,
+    }
+}
+
+impl Answer {
+    async fn read(response: Response) -> Option<Self> {
+        let retry_after_s = response
+            .headers()
+            .get("retry-after")
+            .and_then(|seconds| seconds.trim().parse().ok());
+        let text = response.text().await.ok()?;
+        let body = JSON::parse(&text).unwrap_or(JsValue::NULL);
+        Some(Self {
+            status: response.status(),
+            retry_after_s,
+            body,
+        })
+    }
+
+    /// The code of a definite refusal: 4xx, but neither a time-out nor too many requests.
+    fn refusal(&self) -> Option<String> {
+        let definite = (400..500).contains(&self.status) && !matches!(self.status, 408 | 429);
+        definite.then(|| {
+            adapters::string(&self.body, "code")
+                .unwrap_or_else(|| ErrorCode::InvalidRequest.as_str().to_owned())
+        })
+    }
+}
+
+async fn post(path: &str, body: String, signal: &AbortSignal) -> Option<Answer> {
+    let response = RequestBuilder::new(path)
+        .method(gloo_net::http::Method::POST)
+        .header(routes::CALLER_HEADER, routes::FRAME)
+        .header("content-type", "application/json")
+        .credentials(RequestCredentials::SameOrigin)
+        .cache(RequestCache::NoStore)
+        // No route of the frame's redirects: a redirect is somebody else's answer.
+        .redirect(RequestRedirect::Error)
+        .abort_signal(Some(signal))
+        .body(body)
+        .ok()?
+        .send()
+        .await
+        .ok()?;
+    Answer::read(response).await
+}
+
+fn timeout() -> AbortSignal {
+    AbortSignal::timeout_with_u32(REQUEST_TIMEOUT_MS)
+}
+
+/// The provider's page is navigated to: `javascript:` would run as this origin.
+fn is_http(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}

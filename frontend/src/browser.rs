@@ -1,0 +1,74 @@
+//! The few things of the browser that more than one module needs: window, time, randomness.
+//!
+//! No module reads a storage, a cookie, the query string or `window.opener`: the frame must
+//! work where they are refused, and take nothing from where others can write.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use js_sys::Promise;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Document, VisibilityState, Window};
+
+use crate::login::Now;
+
+thread_local! {
+    static WINDOW: Window = js_sys::global().unchecked_into();
+}
+
+/// This frame's window.
+pub(crate) fn window() -> Window {
+    WINDOW.with(Clone::clone)
+}
+
+/// This frame's document; `None` only while the frame is being torn down.
+pub(crate) fn document() -> Option<Document> {
+    window().document()
+}
+
+/// The circumstances that the state machine asks for.
+pub(crate) fn now() -> Now {
+    Now {
+        ms: now_ms(),
+        hidden: is_hidden(),
+    }
+}
+
+fn now_ms() -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "milliseconds are integers below 2^53"
+    )]
+    let ms = js_sys::Date::now() as i64;
+    ms
+}
+
+fn is_hidden() -> bool {
+    document().is_some_and(|document| document.visibility_state() == VisibilityState::Hidden)
+}
+
+/// Bytes of the cryptographic generator; `None` where the browser has none: then nothing
+/// that needs them may go on.
+pub(crate) fn random_bytes<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    window()
+        .crypto()
+        .ok()?
+        .get_random_values_with_u8_array(&mut bytes)
+        .ok()?;
+    Some(bytes)
+}
+
+/// An unguessable name.
+pub(crate) fn random_id() -> Option<String> {
+    random_bytes::<16>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Ends after the time; a hidden page's timers may be late.
+pub(crate) async fn sleep(ms: u32) {
+    let ms = i32::try_from(ms).unwrap_or(i32::MAX);
+    let promise = Promise::new(&mut |resolve, _| {
+        // Without a timer the promise never ends: nothing is done too early.
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
+    });
+    let _ = JsFuture::from(promise).await;
+}

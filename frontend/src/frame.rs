@@ -1,0 +1,430 @@
+//! Runs the state machine in the browser: messages, clicks and answers in, effects out.
+//!
+//! It decides nothing itself; what must happen synchronously in a click (opening a window)
+//! happens here, before the machine is told.
+
+use js_sys::Reflect;
+use leptos::prelude::*;
+use shared::auth::TicketRequest;
+use shared::component::{Args, Variant};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{AbortController, HtmlElement, MessageEvent, Window};
+
+use crate::handoff::{Handoff, Poll};
+use crate::host_origins::{HostOrigins, META_NAME};
+use crate::labels::Labels;
+use crate::login::{Effect, HandoffAnswer, Input, Login, LogoutAnswer, Phase};
+use crate::popup::Popup;
+use crate::streamlit::{self, Incoming, Render};
+use crate::{api, browser};
+
+/// A companion that has not answered by then is announced as silent (design §5).
+const SILENCE_MS: u32 = 8_000;
+
+/// What the host's args make of the component's looks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) variant: Variant,
+    pub(crate) labels: Labels,
+    pub(crate) locale: String,
+    pub(crate) hostname: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) disabled: bool,
+    pub(crate) dark: bool,
+}
+
+/// The component's one instance.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame {
+    /// What to draw.
+    pub(crate) phase: RwSignal<Phase>,
+    /// How to draw it.
+    pub(crate) look: RwSignal<Look>,
+    machine: StoredValue<Machine, LocalStorage>,
+}
+
+struct Machine {
+    login: Login,
+    host: Option<Window>,
+    host_origin: String,
+    origins: HostOrigins,
+    poll: Option<AbortController>,
+    logout_window: Option<Popup>,
+    /// The provider has no end-session page: no window need open in the next logout.
+    logout_needs_no_window: bool,
+}
+
+impl Frame {
+    /// Sets up the machine and listens; to be called once, within a reactive owner.
+    pub(crate) fn start() -> Self {
+        let window = browser::window();
+        let host = window
+            .parent()
+            .ok()
+            .flatten()
+            .filter(|parent| *parent != window);
+        let embedded = host.is_some();
+        let machine = Machine {
+            login: Login::new(browser::random_id().unwrap_or_default()),
+            host,
+            host_origin: String::new(),
+            origins: HostOrigins::parse(&origins_in_page(), cfg!(debug_assertions)),
+            poll: None,
+            logout_window: None,
+            logout_needs_no_window: false,
+        };
+        let look = Look {
+            labels: Labels::new(&browser_language(), &shared::component::Props::new()),
+            locale: browser_language(),
+            ..Look::default()
+        };
+        let frame = Self {
+            phase: RwSignal::new(Phase::Loading),
+            look: RwSignal::new(look),
+            machine: StoredValue::new_local(machine),
+        };
+        if embedded {
+            frame.listen();
+        } else {
+            frame.dispatch(Input::NotEmbedded);
+        }
+        frame
+    }
+
+    /// Tells the machine, draws its state, carries out what it asks for.
+    pub(crate) fn dispatch(self, input: Input) {
+        let now = browser::now();
+        let Some((effects, phase)) = self.machine.try_update_value(|machine| {
+            let effects = machine.login.handle(input, now);
+            (effects, machine.login.phase().clone())
+        }) else {
+            return;
+        };
+        if self.phase.with_untracked(|drawn| *drawn != phase) {
+            let keep_focus = focus_is_inside();
+            self.phase.set(phase);
+            if keep_focus {
+                spawn_local(focus_first_control());
+            }
+        }
+        for effect in effects {
+            self.perform(effect);
+        }
+    }
+
+    /// The login button. Everything up to the form's submission happens within the click.
+    pub(crate) fn login_clicked(self) {
+        let ready = matches!(
+            self.phase.get_untracked(),
+            Phase::SignedOut { .. } | Phase::Failed(_)
+        );
+        let Some(random) = browser::random_bytes().filter(|_| ready) else {
+            return;
+        };
+        let handoff = Handoff::from_random(random);
+        let options = self
+            .machine
+            .with_value(|machine| machine.login.args().login_options.clone());
+        let window_open = Popup::open()
+            .and_then(|popup| popup.submit_login(handoff.challenge(), &options))
+            .is_some();
+        self.dispatch(Input::LoginClicked {
+            handoff,
+            window_open,
+        });
+    }
+
+    /// The form of the waiting state is being submitted. Drawing now would take it out of
+    /// the page, and the browser sends no form that is not in it.
+    pub(crate) fn login_form_submitted(self) {
+        spawn_local(async move {
+            browser::sleep(0).await;
+            self.dispatch(Input::LoginFormSubmitted);
+        });
+    }
+
+    /// The logout button: a window for the provider's page must open within the click.
+    pub(crate) fn logout_clicked(self) {
+        if !matches!(self.phase.get_untracked(), Phase::SignedIn(person) if !person.leaving) {
+            return;
+        }
+        self.machine.update_value(|machine| {
+            if !machine.logout_needs_no_window {
+                machine.logout_window = Popup::open();
+            }
+        });
+        self.dispatch(Input::LogoutClicked);
+    }
+
+    /// The host's login options, for the form of the waiting state.
+    pub(crate) fn login_fields(self, challenge: &str) -> Vec<(String, String)> {
+        self.machine.with_value(|machine| {
+            crate::popup::fields(challenge, &machine.login.args().login_options)
+        })
+    }
+
+    fn perform(self, effect: Effect) {
+        match effect {
+            Effect::AskTicket(number, request) => self.ask_ticket(number, request),
+            Effect::PollHandoff(number, poll) => self.poll_handoff(number, poll),
+            Effect::StopPolling => self.stop_polling(),
+            Effect::AskLogout => spawn_local(async move {
+                let answer = api::logout().await;
+                self.logout_answered(answer);
+            }),
+            Effect::Announce(event) => self.machine.with_value(|machine| {
+                if let Some(host) = &machine.host {
+                    streamlit::set_component_value(host, &machine.host_origin, &event);
+                }
+            }),
+            Effect::WatchExpiry(expires_at) => self.watch_expiry(expires_at),
+        }
+    }
+
+    fn ask_ticket(self, number: u32, request: TicketRequest) {
+        spawn_local(async move {
+            let answer = api::ticket(&request).await;
+            self.dispatch(Input::TicketAnswered(number, answer));
+        });
+        spawn_local(async move {
+            browser::sleep(SILENCE_MS).await;
+            self.dispatch(Input::TicketLate(number));
+        });
+    }
+
+    fn poll_handoff(self, number: u32, poll: Poll) {
+        self.stop_polling();
+        spawn_local(async move {
+            if poll.after_ms > 0 {
+                browser::sleep(poll.after_ms).await;
+            }
+            let Ok(controller) = AbortController::new() else {
+                return;
+            };
+            let signal = controller.signal();
+            let Some(request) = self
+                .machine
+                .try_update_value(|machine| {
+                    let claim = machine.login.claim(number, browser::now())?;
+                    machine.poll = Some(controller.clone());
+                    Some(claim)
+                })
+                .flatten()
+            else {
+                return;
+            };
+            // Whoever gives a poll up after its hold repeats it: that is no trouble.
+            spawn_local(async move {
+                browser::sleep(poll.hold_ms).await;
+                controller.abort();
+            });
+            let answer = match api::handoff(&request, &signal).await {
+                HandoffAnswer::Unreachable { retry_after_s } if signal.aborted() => {
+                    HandoffAnswer::Pending { retry_after_s }
+                }
+                answer => answer,
+            };
+            self.dispatch(Input::HandoffAnswered(number, answer));
+        });
+    }
+
+    fn stop_polling(self) {
+        self.machine.update_value(|machine| {
+            if let Some(controller) = machine.poll.take() {
+                controller.abort();
+            }
+        });
+    }
+
+    fn logout_answered(self, answer: LogoutAnswer) {
+        let window_open = self.machine.try_update_value(|machine| {
+            let window = machine.logout_window.take();
+            let url = match &answer {
+                LogoutAnswer::Done { logout_url } => {
+                    machine.logout_needs_no_window = logout_url.is_none();
+                    logout_url.as_deref()
+                }
+                LogoutAnswer::Failed => None,
+            };
+            match (&window, url) {
+                (Some(window), Some(url)) => window.show(url),
+                (Some(window), None) => window.close(),
+                (None, _) => {}
+            }
+            window.is_some()
+        });
+        self.dispatch(Input::LogoutAnswered {
+            answer,
+            window_open: window_open == Some(true),
+        });
+    }
+
+    /// One timer until the session's end, not a poll: an idle frame makes no requests.
+    fn watch_expiry(self, expires_at: i64) {
+        let wait_ms = expires_at.saturating_add(1).saturating_mul(1000) - browser::now().ms;
+        // A longer timer than the browser's 24 days would fire at once.
+        let Some(wait_ms) = u32::try_from(wait_ms)
+            .ok()
+            .filter(|ms| i32::try_from(*ms).is_ok())
+        else {
+            return;
+        };
+        spawn_local(async move {
+            browser::sleep(wait_ms).await;
+            let current = matches!(
+                self.phase.get_untracked(),
+                Phase::SignedIn(person) if person.expires_at == expires_at
+            );
+            if current {
+                self.dispatch(Input::SessionLapsed);
+            }
+        });
+    }
+
+    fn listen(self) {
+        let window = browser::window();
+        let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event| self.message(&event));
+        let _ =
+            window.add_event_listener_with_callback("message", on_message.as_ref().unchecked_ref());
+        on_message.forget();
+        if let Some(document) = browser::document() {
+            let on_change =
+                Closure::<dyn Fn()>::new(move || self.dispatch(Input::VisibilityChanged));
+            let _ = document.add_event_listener_with_callback(
+                "visibilitychange",
+                on_change.as_ref().unchecked_ref(),
+            );
+            on_change.forget();
+        }
+        if let Some(event) = early_message() {
+            self.message(&event);
+        }
+    }
+
+    fn message(self, event: &MessageEvent) {
+        let incoming = self.machine.with_value(|machine| {
+            machine.host.as_ref().map_or(Incoming::Ignored, |host| {
+                streamlit::read(event, host, &machine.origins)
+            })
+        });
+        match incoming {
+            Incoming::Render(render) => self.render(*render),
+            Incoming::Refused => self.dispatch(Input::HostRefused),
+            Incoming::Ignored => {}
+        }
+    }
+
+    fn render(self, render: Render) {
+        let Render {
+            args,
+            theme,
+            disabled,
+            origin,
+        } = render;
+        set_properties(&theme.properties());
+        let look = look(&args, disabled, theme.is_dark());
+        if self.look.with_untracked(|drawn| *drawn != look) {
+            set_language(look.labels.language());
+            self.look.set(look);
+        }
+        self.machine
+            .update_value(|machine| machine.host_origin.clone_from(&origin));
+        self.dispatch(Input::Rendered {
+            args: Box::new(args),
+            origin,
+        });
+    }
+}
+
+fn look(args: &Args, disabled: bool, dark: bool) -> Look {
+    let filled = |words: &String| !words.trim().is_empty();
+    let locale = args
+        .locale
+        .clone()
+        .filter(filled)
+        .unwrap_or_else(browser_language);
+    Look {
+        variant: args.variant,
+        labels: Labels::new(&locale, &args.labels),
+        locale,
+        hostname: args.hostname.clone().filter(filled),
+        message: args
+            .initial_state
+            .as_ref()
+            .map(|state| state.message.clone())
+            .filter(filled),
+        disabled,
+        dark,
+    }
+}
+
+fn browser_language() -> String {
+    browser::window().navigator().language().unwrap_or_default()
+}
+
+fn origins_in_page() -> String {
+    browser::document()
+        .and_then(|document| {
+            document
+                .query_selector(&format!("meta[name='{META_NAME}']"))
+                .ok()
+                .flatten()
+        })
+        .and_then(|meta| meta.get_attribute("content"))
+        .unwrap_or_default()
+}
+
+/// The render message that `static/ready.js` kept while the WASM was on its way; its
+/// listener has done its work.
+fn early_message() -> Option<MessageEvent> {
+    let early = Reflect::get(&browser::window(), &JsValue::from_str("componentAuth0")).ok()?;
+    if let Ok(listener) = Reflect::get(&early, &JsValue::from_str("listener")) {
+        let _ = browser::window()
+            .remove_event_listener_with_callback("message", listener.unchecked_ref());
+    }
+    Reflect::get(&early, &JsValue::from_str("render"))
+        .ok()?
+        .dyn_into()
+        .ok()
+}
+
+fn page() -> Option<HtmlElement> {
+    browser::document()?.document_element()?.dyn_into().ok()
+}
+
+/// By the CSSOM, which the page's CSP allows where it forbids style attributes.
+fn set_properties(properties: &[(&'static str, Option<String>)]) {
+    let Some(page) = page() else { return };
+    for (name, value) in properties {
+        let _ = match value {
+            Some(value) => page.style().set_property(name, value),
+            None => page.style().remove_property(name).map(drop),
+        };
+    }
+}
+
+fn set_language(language: &str) {
+    if let Some(page) = page() {
+        page.set_lang(language);
+    }
+}
+
+fn focus_is_inside() -> bool {
+    browser::document()
+        .and_then(|document| document.active_element())
+        .is_some_and(|active| active.tag_name() != "BODY")
+}
+
+/// A control that had the focus is gone: the keyboard goes on at the next one.
+async fn focus_first_control() {
+    browser::sleep(0).await;
+    let control = browser::document()
+        .filter(|_| !focus_is_inside())
+        .and_then(|document| document.query_selector("button, a[href]").ok().flatten())
+        .and_then(|element| element.dyn_into::<HtmlElement>().ok());
+    if let Some(control) = control {
+        let _ = control.focus();
+    }
+}

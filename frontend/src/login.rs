@@ -1,0 +1,278 @@
+//! The state machine of the login in the frame: inputs in, effects out.
+//!
+//! It decides everything and does nothing: no browser types, no clock, no randomness, so
+//! that every transition is tested natively (`tests/login.rs`). The rules it keeps are
+//! those of design §5: what is announced and when, which command is obeyed once, and that
+//! after a logout nobody is announced as signed in without a click.
+
+mod host;
+mod phase;
+mod session;
+mod waiting;
+
+pub use phase::{Failure, FailureKind, Notice, Person, Phase};
+
+use shared::auth::{HandoffRequest, SignedIn, TicketRequest};
+use shared::component::{Args, Event};
+
+use crate::announcement::Announcement;
+use crate::handoff::{Handoff, Poll};
+
+/// What happened.
+pub enum Input {
+    /// A render message from an admitted origin.
+    Rendered {
+        /// Its args.
+        args: Box<Args>,
+        /// The origin, as the browser reported it.
+        origin: String,
+    },
+    /// A render message from the parent window, whose origin is not admitted.
+    HostRefused,
+    /// The page was opened outside any frame.
+    NotEmbedded,
+    /// The person asked to sign in; the form went into a window if `window_open`.
+    LoginClicked {
+        /// Made for this login.
+        handoff: Handoff,
+        /// Whether the browser let the window open.
+        window_open: bool,
+    },
+    /// The person pressed the form of the waiting state.
+    LoginFormSubmitted,
+    /// The person gave up waiting.
+    CancelClicked,
+    /// The person asked to try again.
+    RetryClicked,
+    /// The person asked to sign out.
+    LogoutClicked,
+    /// The companion answered the ticket request with this number.
+    TicketAnswered(u32, TicketAnswer),
+    /// The ticket request with this number has no answer after 8 s.
+    TicketLate(u32),
+    /// The companion answered the poll with this number.
+    HandoffAnswered(u32, HandoffAnswer),
+    /// The companion answered the logout.
+    LogoutAnswered {
+        /// What it said.
+        answer: LogoutAnswer,
+        /// Whether a window shows the provider's page.
+        window_open: bool,
+    },
+    /// The page became visible, or hidden.
+    VisibilityChanged,
+    /// The time that was the session's end has come.
+    SessionLapsed,
+}
+
+/// Answer to a ticket request.
+#[derive(Clone)]
+pub enum TicketAnswer {
+    /// Somebody is signed in.
+    SignedIn(SignedIn),
+    /// Nobody is.
+    SignedOut,
+    /// A refusal that asking again does not cure.
+    Refused {
+        /// Stable code.
+        code: String,
+    },
+    /// No usable answer.
+    Unreachable,
+}
+
+/// Answer to a poll of the handoff.
+#[derive(Clone)]
+pub enum HandoffAnswer {
+    /// The login is ours.
+    Claimed(SignedIn),
+    /// Ask again.
+    Pending {
+        /// The companion's `Retry-After`.
+        retry_after_s: Option<u32>,
+    },
+    /// The provider or the person refused.
+    Refused,
+    /// Claimed already, or lapsed.
+    Gone,
+    /// A refusal that asking again does not cure.
+    Rejected {
+        /// Stable code.
+        code: String,
+    },
+    /// No usable answer.
+    Unreachable {
+        /// The companion's `Retry-After`.
+        retry_after_s: Option<u32>,
+    },
+}
+
+/// Answer to a logout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogoutAnswer {
+    /// The session has ended; the provider's has when its page was visited.
+    Done {
+        /// The provider's end-session page.
+        logout_url: Option<String>,
+    },
+    /// The session may still live.
+    Failed,
+}
+
+/// What the browser side shall do.
+pub enum Effect {
+    /// Send the ticket request; report its answer, and its lack after 8 s.
+    AskTicket(u32, TicketRequest),
+    /// Abandon any poll under way; wait; take [`Login::claim`] and send it.
+    PollHandoff(u32, Poll),
+    /// Abandon any poll under way.
+    StopPolling,
+    /// Send the logout.
+    AskLogout,
+    /// Set the component's value.
+    Announce(Box<Event>),
+    /// Report [`Input::SessionLapsed`] at this Unix second.
+    WatchExpiry(i64),
+}
+
+/// Circumstances of an input.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Unix milliseconds.
+    pub ms: i64,
+    /// Whether nobody sees the page.
+    pub hidden: bool,
+}
+
+/// What was last announced, or need not be because the host knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    SignedOut,
+    SignedIn { reference: String },
+    Failed { code: String },
+}
+
+/// When an answer is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Announce {
+    /// The first answer after a mount or a trouble.
+    UnlessKnown,
+    /// Everything later.
+    IfChanged,
+    /// What the person or the host asked for.
+    Always,
+}
+
+/// The login as this frame knows it.
+pub struct Login {
+    phase: Phase,
+    args: Args,
+    host_origin: Option<String>,
+    announced: Option<Outcome>,
+    /// Commands that came, so that each id is obeyed once.
+    commands_seen: Vec<String>,
+    /// A logout happened: "signed in" is announced only after a click.
+    sticky: bool,
+    check: Option<session::Check>,
+    attempt: Option<waiting::Attempt>,
+    last_answer_ms: i64,
+    /// Numbers requests, so that a late answer to a superseded one is told apart.
+    sequence: u32,
+    event_prefix: String,
+    events_made: u32,
+    effects: Vec<Effect>,
+}
+
+impl Login {
+    /// `event_prefix` makes event ids unique among all mounts: random, not secret.
+    #[must_use]
+    pub fn new(event_prefix: String) -> Self {
+        Self {
+            phase: Phase::Loading,
+            args: Args::default(),
+            host_origin: None,
+            announced: None,
+            commands_seen: Vec::new(),
+            sticky: false,
+            check: None,
+            attempt: None,
+            last_answer_ms: 0,
+            sequence: 0,
+            event_prefix,
+            events_made: 0,
+            effects: Vec::new(),
+        }
+    }
+
+    /// What to draw.
+    #[must_use]
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// The host's latest args.
+    #[must_use]
+    pub fn args(&self) -> &Args {
+        &self.args
+    }
+
+    /// Takes an input; the effects are to be carried out in order.
+    pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        match input {
+            Input::Rendered { args, origin } => self.rendered(*args, origin),
+            Input::HostRefused => self.host_refused(),
+            Input::NotEmbedded => self.phase = Phase::Failed(FailureKind::NotEmbedded.into()),
+            Input::LoginClicked {
+                handoff,
+                window_open,
+            } => {
+                self.login_clicked(handoff, window_open, now);
+            }
+            Input::LoginFormSubmitted => self.login_form_submitted(now),
+            Input::CancelClicked => self.cancel_clicked(now),
+            Input::RetryClicked => self.retry_clicked(),
+            Input::LogoutClicked => self.logout_clicked(),
+            Input::TicketAnswered(number, answer) => self.ticket_answered(number, answer, now),
+            Input::TicketLate(number) => self.ticket_late(number),
+            Input::HandoffAnswered(number, answer) => self.handoff_answered(number, answer, now),
+            Input::LogoutAnswered {
+                answer,
+                window_open,
+            } => {
+                self.logout_answered(answer, window_open);
+            }
+            Input::VisibilityChanged => self.visibility_changed(now),
+            Input::SessionLapsed => self.session_lapsed(),
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The claim for the poll with this number, unless the poll was superseded. Taken when
+    /// it is sent, so that its ticket is for the challenge then in force.
+    pub fn claim(&mut self, number: u32, now: Now) -> Option<HandoffRequest> {
+        let attempt = self.attempt.as_mut()?;
+        attempt.claim(number, &self.args.challenge, self.host_origin.clone(), now)
+    }
+
+    fn next_number(&mut self) -> u32 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    fn announce(&mut self, outcome: Outcome, announcement: Announcement) {
+        self.announced = Some(outcome);
+        self.events_made += 1;
+        let id = format!("{}-{}", self.event_prefix, self.events_made);
+        let event = announcement.event(id, &self.args);
+        self.effects.push(Effect::Announce(Box::new(event)));
+    }
+
+    /// Whether `outcome` needs no announcement.
+    fn is_told(&self, outcome: &Outcome, rule: Announce) -> bool {
+        match rule {
+            Announce::UnlessKnown => self.is_known(outcome),
+            Announce::IfChanged => self.announced.as_ref() == Some(outcome),
+            Announce::Always => false,
+        }
+    }
+}
