@@ -75,6 +75,10 @@ impl Progress {
 }
 
 impl Step {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Remembers what the step said last, for the heartbeat.
     pub(crate) fn heard(&self, line: &str) {
         let mut running = self.board.running();

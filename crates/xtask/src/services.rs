@@ -130,6 +130,25 @@ impl<'a> Services<'a> {
         }
     }
 
+    /// Runs until `finished` has something, or the deadline passes.
+    ///
+    /// # Errors
+    /// When a program ends by itself, or a stop was asked.
+    pub(crate) fn run_until<T>(
+        &mut self,
+        deadline: Duration,
+        mut finished: impl FnMut() -> Option<T>,
+    ) -> anyhow::Result<Option<T>> {
+        let start = Instant::now();
+        while start.elapsed() < deadline {
+            if let Some(result) = finished() {
+                return Ok(Some(result));
+            }
+            self.tick()?;
+        }
+        Ok(None)
+    }
+
     /// Returns when a stop was asked.
     ///
     /// # Errors

@@ -1,0 +1,30 @@
+//! The end-to-end tests: everything real, in the machine's browsers.
+
+use std::process::Command;
+
+use super::python::pytest;
+use super::report::Verdict;
+use crate::context::Context;
+use crate::progress::Step;
+use crate::tools::{browser, npm};
+
+/// Two cores: each test runs four servers and a browser.
+const WORKERS: &str = "2";
+
+/// The machine's browsers.
+pub(crate) fn install(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    browser::ensure(context, step)?;
+    Ok(Verdict::passed())
+}
+
+/// Every test by name, against the binaries of `target/debug`, `dist/` and `target/trunk`.
+pub(crate) fn end_to_end(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    let provider = context.workspace.join("e2e/provider");
+    npm::install(context, step, &provider, &provider)?;
+    let mut command = Command::new(context.workspace.venv_program("pytest"));
+    command
+        .current_dir(context.workspace.root())
+        .args(["e2e", "--verbose", "-n", WORKERS]);
+    let verdict = pytest(context, step, &mut command)?;
+    Ok(verdict)
+}

@@ -1,0 +1,86 @@
+//! Checks of the native crates.
+
+use super::counts::{Counts, closing_lines_of_cargo};
+use super::report::Verdict;
+use crate::commands::build::{self, ServerProfile};
+use crate::context::Context;
+use crate::process::{self, Finished};
+use crate::progress::Step;
+
+/// Lines of a failed run that are printed; `target/xtask-logs` has all.
+const SHOWN: usize = 80;
+
+/// The formatting of all crates.
+pub(crate) fn format(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    let mut command = process::cargo(context.workspace.root());
+    command.args(["fmt", "--all", "--check"]);
+    process::run(context, step, &mut command)?;
+    Ok(Verdict::passed())
+}
+
+/// The binaries that the end-to-end tests start.
+pub(crate) fn servers(context: &Context, _: &Step) -> anyhow::Result<Verdict> {
+    build::servers(context, ServerProfile::Dev)?;
+    Ok(Verdict::passed())
+}
+
+/// Unit and integration tests of the default members: all but the frontend.
+pub(crate) fn tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    let mut command = process::cargo(context.workspace.root());
+    command.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+    let finished = process::run_to_end(context, step, &mut command)?;
+    cargo_verdict(context, step, &finished)
+}
+
+/// The examples in doc comments; a workspace without any is fine.
+pub(crate) fn documentation_tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    let mut command = process::cargo(context.workspace.root());
+    command.args(["test", "--no-fail-fast", "--doc"]);
+    let finished = process::run_to_end(context, step, &mut command)?;
+    if finished.status.success() && Counts::of_cargo(&finished.output).passed == 0 {
+        return Ok(Verdict::passed());
+    }
+    cargo_verdict(context, step, &finished)
+}
+
+/// Clippy with the workspace's lints, warnings denied.
+pub(crate) fn lints(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    let mut command = process::cargo(context.workspace.root());
+    command.args(["clippy", "--all-targets", "--", "-D", "warnings"]);
+    process::run(context, step, &mut command)?;
+    Ok(Verdict::passed())
+}
+
+/// The verdict on a `cargo test`.
+pub(crate) fn cargo_verdict(
+    context: &Context,
+    step: &Step,
+    finished: &Finished,
+) -> anyhow::Result<Verdict> {
+    let log = keep_log(context, step, &finished.output)?;
+    let counts = Counts::of_cargo(&finished.output);
+    if finished.status.success() {
+        let closing: Vec<&str> = closing_lines_of_cargo(&finished.output)
+            .filter(|line| !line.contains(" 0 passed; 0 failed"))
+            .collect();
+        return Ok(Verdict::counted(counts, closing.join("\n")));
+    }
+    Ok(Verdict::failed_with(
+        counts,
+        failure(&finished.output, &log),
+    ))
+}
+
+/// The failed tests' own words come first in Cargo's output, and its list of them last.
+fn failure(output: &str, log: &str) -> String {
+    format!("{}\nall of it: {log}", process::last_lines(output, SHOWN))
+}
+
+/// Keeps the whole output of a check; returns where.
+pub(crate) fn keep_log(context: &Context, step: &Step, output: &str) -> anyhow::Result<String> {
+    let folder = context.workspace.logs();
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join(format!("{}.log", step.name().replace([' ', ','], "-")));
+    std::fs::write(&path, output)?;
+    Ok(path.display().to_string())
+}

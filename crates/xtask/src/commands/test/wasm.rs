@@ -1,0 +1,79 @@
+//! Checks of the frontend.
+
+use std::env;
+
+use super::report::Verdict;
+use super::rust::cargo_verdict;
+use crate::context::Context;
+use crate::frontend_build::{self, Profile};
+use crate::process;
+use crate::progress::Step;
+use crate::tools::{npm, rust_target, trunk};
+
+/// The release build, and the bytes and requests that loading it costs.
+pub(crate) fn build(context: &Context, _: &Step) -> anyhow::Result<Verdict> {
+    let cost = frontend_build::run(context, Profile::Release)?;
+    cost.check()?;
+    Ok(Verdict::passed_with(cost.report()))
+}
+
+/// Clippy for the target that the frontend is made for.
+pub(crate) fn lints(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    rust_target::ensure_wasm(context, step)?;
+    let mut command = process::cargo(context.workspace.root());
+    command
+        .args(["clippy", "--package", "frontend", "--all-targets"])
+        .args(["--target", rust_target::WASM, "--target-dir"])
+        .arg(context.workspace.frontend_target())
+        .args(["--", "-D", "warnings"]);
+    process::run(context, step, &mut command)?;
+    Ok(Verdict::passed())
+}
+
+/// The frontend's logic, which knows no browser.
+pub(crate) fn native_tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    let mut command = process::cargo(context.workspace.root());
+    command
+        .args([
+            "test",
+            "--package",
+            "frontend",
+            "--no-fail-fast",
+            "--lib",
+            "--tests",
+        ])
+        .arg("--target-dir")
+        .arg(context.workspace.frontend_target());
+    let finished = process::run_to_end(context, step, &mut command)?;
+    cargo_verdict(context, step, &finished)
+}
+
+/// The frontend's tests that need a browser, in Chromium.
+pub(crate) fn browser_tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    rust_target::ensure_wasm(context, step)?;
+    let runner = format!("{} wasm-tests", env::current_exe()?.display());
+    let mut command = process::cargo(context.workspace.root());
+    command
+        .args([
+            "test",
+            "--package",
+            "frontend",
+            "--no-fail-fast",
+            "--lib",
+            "--tests",
+        ])
+        .args(["--target", rust_target::WASM, "--target-dir"])
+        .arg(context.workspace.frontend_target())
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
+    let finished = process::run_to_end(context, step, &mut command)?;
+    cargo_verdict(context, step, &finished)
+}
+
+/// What the README promises to those who prefer Trunk: `trunk build` works.
+pub(crate) fn trunk_build(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    let trunk = trunk::ensure(context, &npm::frontend_tools(context))?;
+    let mut command = trunk.command(context);
+    command.args(["build", "--release"]);
+    process::run(context, step, &mut command)?;
+    Ok(Verdict::passed())
+}
