@@ -281,7 +281,7 @@ class SignIn:
         # While somebody is signed in, an announcement that leads nowhere changes nothing.
         if self._login is None:
             self._status = "error"
-            self._error = error
+            self._error = _without_frames(error)
 
     def _adopt(self, redeemed: Redeemed) -> None:
         if self._login is not None and self._standing is not None:
@@ -340,7 +340,7 @@ class SignIn:
             expires_at = min(expires_at, self._standing.session_expires_at)
         if self._clock.now() >= expires_at:
             self._status = "error"
-            self._error = error
+            self._error = _without_frames(error)
 
     def _lost(self, error: NotSignedIn, *, frame_knows: bool = False) -> None:
         """The companion says that this login is over."""
@@ -356,7 +356,7 @@ class SignIn:
         login, self._login = self._login, None
         self._session = self._standing = None
         self._status = "signed_out"
-        self._error = error
+        self._error = _without_frames(error)
         self._refused_once = False
         self._new_epoch()
         if login is not None:
@@ -397,6 +397,11 @@ class SignIn:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SignIn:
         return self
+
+
+def _without_frames(error: AuthError) -> AuthError:
+    # A traceback keeps the locals of the call alive, a request's body among them.
+    return error.with_traceback(None)
 
 
 def _nothing() -> None:

@@ -1,0 +1,593 @@
+"""The state machine, row by row (one section for each row of its table)."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import httpx
+import pytest
+from companion import FakeCompanion, Person, error, unreachable
+
+from streamlit_component_auth0 import (
+    CompanionUnavailable,
+    FrameError,
+    HostCredentialRefused,
+    NotSignedIn,
+    ReauthenticationRequired,
+    SessionEnded,
+    TicketRefused,
+    TooManyAttempts,
+)
+from streamlit_component_auth0._sign_in import SignIn
+
+
+def signed_in(companion: FakeCompanion, **kwargs: Any) -> SignIn:
+    sign_in = companion.sign_in(**kwargs)
+    sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    assert sign_in.status == "signed_in"
+    return sign_in
+
+
+def command(sign_in: SignIn) -> str | None:
+    args = sign_in.frame_args({})
+    return args["command"]["name"] if args["command"] else None
+
+
+# pending | no value
+
+
+def test_without_a_value_it_stays_pending_and_calls_nobody(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    sign_in.observe(None)
+    assert sign_in.status == "pending"
+    assert sign_in.frame_args({})["known"] is None
+    assert not companion.calls
+
+
+def test_a_frame_silent_for_ten_seconds_is_asked_again(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    companion.clock.advance(9)
+    sign_in.refresh()
+    assert command(sign_in) is None
+    companion.clock.advance(2)
+    sign_in.refresh()
+    assert command(sign_in) == "recheck"
+
+
+# any | event id seen
+
+
+def test_an_event_is_handled_once(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    event = companion.signed_in_event(sign_in, companion.open_session())
+    for _ in range(5):
+        sign_in.observe(event)
+    assert companion.calls["redeem"] == 1
+
+
+# any | event with another challenge, or of an older epoch
+
+
+def test_an_event_for_another_challenge_causes_no_call(companion: FakeCompanion) -> None:
+    other, sign_in = companion.sign_in(), companion.sign_in()
+    other.sign_out()  # another verifier
+    sign_in.observe(companion.signed_in_event(other, companion.open_session()))
+    assert sign_in.status == "pending"
+    assert not companion.calls
+
+
+def test_a_replayed_value_after_a_restart_asks_the_frame_once(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    event = companion.signed_in_event(sign_in, companion.open_session())
+    event["challenge"] = "of-the-server-before"
+    sign_in.observe(event)
+    first = sign_in.command
+    sign_in.observe(event)
+    assert command(sign_in) == "recheck"
+    assert sign_in.command == first
+    assert not companion.calls
+
+
+def test_an_event_made_before_the_sign_out_is_worth_nothing(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    late = companion.signed_in_event(sign_in, companion.open_session())
+    sign_in.sign_out()
+    sign_in.observe(late)
+    assert sign_in.status == "signed_out"
+    assert companion.calls["redeem"] == 1
+
+
+# pending, signed_out, error | announcement with ticket
+
+
+@pytest.mark.parametrize("before", ["pending", "signed_out", "error"])
+def test_a_ticket_signs_in_from(companion: FakeCompanion, before: str) -> None:
+    sign_in = companion.sign_in()
+    if before == "signed_out":
+        sign_in.observe(companion.signed_out_event(sign_in))
+    elif before == "error":
+        sign_in.observe(companion.error_event(sign_in))
+    assert sign_in.status == before
+    session = companion.open_session()
+    sign_in.observe(companion.signed_in_event(sign_in, session))
+    assert sign_in.status == "signed_in"
+    assert sign_in.error is None
+    assert sign_in.session is not None
+    assert sign_in.session.user.name == "Ada Lovelace"
+    assert sign_in.frame_args({})["known"] == {"state": "signed_in", "ref": session.reference}
+
+
+def test_redeem_sends_ticket_verifier_and_the_configured_origins(companion: FakeCompanion) -> None:
+    signed_in(companion)
+    _, body = companion.bodies[0]
+    assert set(body) == {"ticket", "verifier", "origin"}
+    assert body["origin"] == ["http://localhost:8501"]
+
+
+def test_a_lapsed_ticket_is_asked_for_once_more_and_then_is_an_error(
+    companion: FakeCompanion,
+) -> None:
+    sign_in = companion.sign_in()
+    for attempt in range(2):
+        event = companion.signed_in_event(sign_in, companion.open_session())
+        companion.tickets.clear()
+        sign_in.observe(event)
+        if attempt == 0:
+            assert sign_in.status == "pending"
+            assert command(sign_in) == "recheck"
+    assert sign_in.status == "error"
+    assert isinstance(sign_in.error, TicketRefused)
+
+
+def test_the_answer_to_a_recheck_signs_in_and_ends_the_command(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    event = companion.signed_in_event(sign_in, companion.open_session())
+    companion.tickets.clear()
+    sign_in.observe(event)
+    sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    assert sign_in.status == "signed_in"
+    assert sign_in.command is None
+
+
+def test_network_trouble_is_an_error_that_a_retry_leaves(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    companion.faults["redeem"] = unreachable
+    sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    assert sign_in.status == "error"
+    assert type(sign_in.error) is CompanionUnavailable
+    companion.faults.clear()
+    sign_in.retry()
+    assert sign_in.status == "pending"
+    assert command(sign_in) == "recheck"
+    sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    assert sign_in.status == "signed_in"
+
+
+def test_a_wrong_host_credential_is_named(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    companion.faults["redeem"] = lambda _: error(401, "invalid_host_credential")
+    sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    assert isinstance(sign_in.error, HostCredentialRefused)
+
+
+# pending, error | announcement signed out
+
+
+def test_signed_out_announced_leaves_pending_and_error(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    sign_in.observe(companion.error_event(sign_in))
+    assert sign_in.status == "error"
+    assert isinstance(sign_in.error, FrameError)
+    assert "canary" not in str(sign_in.error)
+    sign_in.observe(companion.signed_out_event(sign_in))
+    assert sign_in.status == "signed_out"
+    assert sign_in.error is None
+    assert not companion.calls
+
+
+# signed_in | announcement, same ref / other ref
+
+
+def test_the_same_session_announced_again_changes_nothing(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    session = sign_in.session
+    assert sign_in.take_change()
+    sign_in.observe(companion.signed_in_event(sign_in, companion.sessions["ref-1"]))
+    assert sign_in.session is session
+    assert not sign_in.take_change()
+
+
+def test_a_new_login_of_the_same_person_keeps_their_scratch(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    before = sign_in.session
+    assert before is not None
+    before.state["draft"] = 1
+    sign_in.take_change()
+    sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    assert sign_in.session is not None
+    assert sign_in.session.state == {"draft": 1}
+    assert sign_in.frame_args({})["known"]["ref"] != "ref-1"
+    assert not sign_in.take_change()
+    assert before.access_token() == sign_in.session.access_token()
+
+
+def test_another_person_drops_the_scratch_and_is_a_change(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    ada = sign_in.session
+    assert ada is not None
+    ada.state["draft"] = 1
+    sign_in.take_change()
+    grace = companion.open_session(Person(sub="auth0|grace", name="Grace"))
+    sign_in.observe(companion.signed_in_event(sign_in, grace))
+    assert sign_in.session is not None
+    assert sign_in.session.user.name == "Grace"
+    assert sign_in.session.state == {}
+    assert sign_in.take_change()
+    assert not sign_in.take_change()
+    with pytest.raises(SessionEnded) as caught:
+        ada.access_token()
+    assert caught.value.reason == "replaced"
+
+
+def test_a_worthless_ticket_does_not_disturb_who_is_signed_in(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    event = companion.signed_in_event(sign_in, companion.open_session())
+    companion.tickets.clear()
+    sign_in.observe(event)
+    assert sign_in.status == "signed_in"
+    assert sign_in.error is None
+    assert sign_in.command is None
+
+
+# signed_in | frame says signed out
+
+
+def test_a_forged_sign_out_does_not_sign_out(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    sign_in.observe(companion.signed_out_event(sign_in))
+    assert sign_in.status == "signed_in"
+    assert companion.calls["session"] == 1
+
+
+def test_a_sign_out_in_the_frame_is_confirmed_by_the_companion(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    companion.sessions["ref-1"].end_reason = "signed_out"
+    sign_in.observe(companion.signed_out_event(sign_in))
+    assert sign_in.status == "signed_out"
+    assert sign_in.session is None
+    assert sign_in.command is None  # the frame knows already
+    assert "prompt" not in sign_in.frame_args({})["login_options"]
+
+
+# signed_in | rerun, last answer old
+
+
+def test_a_fresh_answer_is_not_asked_for_again(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    companion.clock.advance(9.9)
+    sign_in.refresh()
+    assert companion.calls["session"] == 0
+    companion.clock.advance(0.1)
+    sign_in.refresh()
+    sign_in.refresh()
+    assert companion.calls["session"] == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("signed_out", "signed out"),
+        ("provider_logout", "identity provider"),
+        ("expired", "expired"),
+        ("replaced", "taken the place"),
+        ("refresh_refused", "no longer renews"),
+        ("unknown", "ended"),
+        ("something-new", "ended"),
+    ],
+)
+def test_an_ended_session_is_noticed_and_its_reason_told(
+    companion: FakeCompanion, reason: str, words: str
+) -> None:
+    sign_in = signed_in(companion)
+    kept = sign_in.session
+    challenge = sign_in.frame_args({})["challenge"]
+    companion.sessions["ref-1"].end_reason = reason
+    companion.clock.advance(10)
+    sign_in.refresh()
+    assert sign_in.status == "signed_out"
+    assert words in str(sign_in.error)
+    assert command(sign_in) == "recheck"
+    assert sign_in.frame_args({})["challenge"] != challenge
+    assert kept is not None
+    with pytest.raises(NotSignedIn):
+        kept.access_token()
+
+
+def test_changed_roles_make_a_new_session_and_no_change_of_person(
+    companion: FakeCompanion,
+) -> None:
+    sign_in = signed_in(companion)
+    before = sign_in.session
+    sign_in.take_change()
+    companion.sessions["ref-1"].person.roles = ["viewer"]
+    companion.clock.advance(10)
+    sign_in.refresh()
+    after = sign_in.session
+    assert before is not None
+    assert after is not None
+    assert (before.roles, after.roles) == ({"editor"}, {"viewer"})
+    assert before == after
+    assert not sign_in.take_change()
+
+
+def test_an_unchanged_answer_keeps_the_session_object(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    before = sign_in.session
+    companion.clock.advance(10)
+    sign_in.refresh()
+    assert sign_in.session is before
+
+
+def test_network_trouble_keeps_the_person_until_the_token_expires(
+    companion: FakeCompanion,
+) -> None:
+    sign_in = signed_in(companion)
+    sign_in.take_change()
+    companion.faults["session"] = unreachable
+    companion.clock.advance(3599)
+    sign_in.refresh()
+    assert sign_in.status == "signed_in"
+    companion.clock.advance(10)
+    sign_in.refresh()
+    assert sign_in.status == "error"
+    assert sign_in.session is None
+    assert sign_in.take_change()
+    companion.faults.clear()
+    companion.clock.advance(10)
+    sign_in.refresh()
+    assert sign_in.status == "signed_in"
+    assert sign_in.take_change()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda _: error(401, "invalid_host_credential"),
+        lambda _: httpx.Response(401, text="<h1>log in to the proxy</h1>"),
+        lambda _: error(500, "session_ended"),
+        lambda _: httpx.Response(200, json={"user": None}),
+    ],
+)
+def test_only_the_companions_own_word_ends_a_session(companion: FakeCompanion, fault: Any) -> None:
+    sign_in = signed_in(companion)
+    companion.faults["session"] = fault
+    companion.clock.advance(10)
+    sign_in.refresh()
+    assert sign_in.status == "signed_in"
+
+
+def test_reauthentication_gives_the_person_a_button(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    companion.faults["token"] = lambda _: error(401, "reauthentication_required")
+    companion.clock.advance(3600)
+    assert sign_in.session is not None
+    with pytest.raises(ReauthenticationRequired):
+        sign_in.session.access_token()
+    assert sign_in.status == "signed_out"
+    assert command(sign_in) == "logout"
+    assert companion.calls["revoke"] == 0
+    assert "prompt" not in sign_in.frame_args({})["login_options"]
+
+
+def test_a_standing_of_somebody_else_is_no_standing(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    companion.sessions["ref-1"].person.sub = "auth0|mallory"
+    companion.clock.advance(10)
+    sign_in.refresh()
+    assert sign_in.status == "signed_out"
+
+
+def test_check_asks_now(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    session = sign_in.session
+    assert session is not None
+    assert session.check()
+    companion.sessions["ref-1"].end_reason = "expired"
+    assert not session.check()
+    assert not session.check()
+    assert companion.calls["session"] == 2
+
+
+# any | logout()
+
+
+def test_sign_out_ends_here_then_there_and_sticks(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    session, challenge = sign_in.session, sign_in.frame_args({})["challenge"]
+    assert session is not None
+    session.state["draft"] = 1
+    sign_in.sign_out()
+    args = sign_in.frame_args({"screen_hint": "signup"})
+    assert sign_in.status == "signed_out"
+    assert args["challenge"] != challenge
+    assert args["known"] == {"state": "signed_out", "ref": None}
+    assert args["command"]["name"] == "logout"
+    assert args["login_options"] == {"screen_hint": "signup", "prompt": "login"}
+    assert session.state == {}
+    assert companion.sessions["ref-1"].end_reason == "signed_out"
+    with pytest.raises(SessionEnded):
+        session.api("http://localhost:8888")
+
+
+def test_the_logout_command_stays_until_the_next_sign_in(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    sign_in.sign_out()
+    ordered = sign_in.command
+    sign_in.observe(companion.signed_out_event(sign_in))
+    assert sign_in.command == ordered
+    sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    assert sign_in.status == "signed_in"
+    assert sign_in.command is None
+    assert "prompt" not in sign_in.frame_args({})["login_options"]
+
+
+def test_sign_out_is_local_at_once_and_retried_at_the_companion(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    companion.faults["revoke"] = unreachable
+    sign_in.sign_out()
+    assert sign_in.status == "signed_out"
+    assert companion.sessions["ref-1"].end_reason is None
+    sign_in.refresh()
+    assert companion.calls["revoke"] == 1  # not due yet
+    companion.faults.clear()
+    companion.clock.advance(2)
+    sign_in.refresh()
+    assert companion.sessions["ref-1"].end_reason == "signed_out"
+    companion.clock.advance(100)
+    sign_in.refresh()
+    assert companion.calls["revoke"] == 2
+
+
+def test_an_unconfirmed_sign_out_is_given_up_in_the_end(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    companion.faults["revoke"] = unreachable
+    sign_in.sign_out()
+    for _ in range(50):
+        companion.clock.advance(1000)
+        sign_in.refresh()
+    assert companion.calls["revoke"] == 8
+
+
+def test_everywhere_is_passed_on(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    sign_in.sign_out(everywhere=True)
+    assert companion.bodies[-1][0] == "revoke"
+    assert companion.bodies[-1][1]["everywhere"] is True
+
+
+def test_sign_out_before_the_browser_answered_sticks_too(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    sign_in.sign_out()
+    assert (sign_in.status, command(sign_in)) == ("signed_out", "logout")
+    assert not companion.calls
+
+
+# signed_in | page switch, remount, websocket reconnect
+
+
+def test_a_new_websocket_causes_a_check_and_the_same_one_does_not(
+    companion: FakeCompanion,
+) -> None:
+    sign_in = signed_in(companion)
+    for connection in ("a", "a", None, "a"):
+        sign_in.refresh(connection=connection)
+    assert companion.calls["session"] == 0
+    companion.sessions["ref-1"].end_reason = "expired"
+    sign_in.refresh(connection="b")
+    assert companion.calls["session"] == 1
+    assert sign_in.status == "signed_out"
+
+
+# Bounds
+
+
+def test_redeems_are_limited_to_five_in_ten_seconds(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    companion.faults["redeem"] = unreachable
+    for _ in range(20):
+        sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    assert companion.calls["redeem"] == 5
+    assert isinstance(sign_in.error, TooManyAttempts)
+    companion.faults.clear()
+    companion.clock.advance(10)
+    sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    assert sign_in.status == "signed_in"
+
+
+def test_forged_sign_outs_cause_a_bounded_number_of_questions(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion)
+    for _ in range(20):
+        sign_in.observe(companion.signed_out_event(sign_in))
+    assert companion.calls["redeem"] + companion.calls["session"] == 5
+    assert sign_in.status == "signed_in"
+
+
+def test_rechecks_are_limited_to_three_a_minute(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    ids = set()
+    for number in range(20):
+        event = companion.signed_out_event(sign_in)
+        event["challenge"] = f"other-{number}"
+        sign_in.observe(event)
+        assert sign_in.command is not None
+        ids.add(sign_in.command["id"])
+    assert len(ids) == 3
+    companion.clock.advance(60)
+    sign_in.retry()
+    assert sign_in.command is not None
+    assert sign_in.command["id"] not in ids
+
+
+def test_concurrent_runs_redeem_once_and_all_see_the_result(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    event = companion.signed_in_event(sign_in, companion.open_session())
+    entered, release = threading.Event(), threading.Event()
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        entered.set()
+        assert release.wait(5)
+        del companion.faults["redeem"]
+        companion.calls["redeem"] -= 1
+        return companion.answer(request)
+
+    companion.faults["redeem"] = slow
+    seen: list[str] = []
+
+    def run() -> None:
+        sign_in.observe(event)
+        seen.append(sign_in.status)
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    threads[0].start()
+    assert entered.wait(5)
+    for thread in threads[1:]:
+        thread.start()
+    release.set()
+    for thread in threads:
+        thread.join(5)
+    assert seen == ["signed_in"] * 8
+    assert companion.calls["redeem"] == 1
+
+
+def test_a_sign_out_during_a_redeem_wins(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    entered, release = threading.Event(), threading.Event()
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        entered.set()
+        assert release.wait(5)
+        del companion.faults["redeem"]
+        return companion.answer(request)
+
+    event = companion.signed_in_event(sign_in, companion.open_session())
+    companion.faults["redeem"] = slow
+    redeeming = threading.Thread(target=sign_in.observe, args=(event,))
+    redeeming.start()
+    assert entered.wait(5)
+    leaving = threading.Thread(target=sign_in.sign_out)
+    leaving.start()
+    release.set()
+    redeeming.join(5)
+    leaving.join(5)
+    assert sign_in.status == "signed_out"
+    assert companion.sessions["ref-1"].end_reason == "signed_out"
+
+
+def test_roles_come_from_the_configured_claim(companion: FakeCompanion) -> None:
+    exact = signed_in(companion, roles_claim="https://example.com/roles").session
+    missing = signed_in(FakeCompanion(), roles_claim=("realm", "roles")).session
+    assert exact is not None
+    assert missing is not None
+    assert exact.roles == {"claimed"}
+    assert missing.roles == frozenset()
