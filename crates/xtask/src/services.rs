@@ -260,7 +260,12 @@ impl Drop for Services<'_> {
 impl Service {
     fn last_lines(&self) -> String {
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        tail.iter().map(|line| format!("    {line}\n")).collect()
+        tail.iter().fold(String::new(), |text, line| {
+            text + "    "
+                + line
+                + "
+"
+        })
     }
 }
 

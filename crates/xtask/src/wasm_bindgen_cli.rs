@@ -14,6 +14,10 @@ use wasm_bindgen_cli_support::Bindgen;
 /// The version that `Cargo.toml` pins for the library and the frontend alike.
 const VERSION: &str = "0.2.130";
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the flags of another program's command line"
+)]
 #[derive(Parser)]
 #[command(name = "wasm-bindgen", version = VERSION)]
 struct Arguments {
@@ -33,8 +37,10 @@ struct Arguments {
     keep_debug: bool,
     #[arg(long)]
     no_demangle: bool,
+    /// Found in the wasm by itself
     #[arg(long)]
     reference_types: bool,
+    /// Found at run time by itself
     #[arg(long)]
     weak_refs: bool,
 }
@@ -53,8 +59,6 @@ pub(crate) fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Target::Web => bindgen.web(true)?,
         Target::NoModules => bindgen.no_modules(true)?,
     };
-    // The library finds weak references at run time and reference types in the wasm.
-    let _ignored_as_in_the_original = (arguments.reference_types, arguments.weak_refs);
     if let Some(name) = &arguments.out_name {
         bindgen.out_name(name);
     }

@@ -41,17 +41,17 @@ const INHERITED: [&str; 7] = [
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Arguments {
     /// Port of the companion, which serves the sign-in component
-    #[arg(long, value_name = "PORT", default_value_t = 3001)]
-    pub(crate) port_companion: u16,
+    #[arg(long = "port-companion", value_name = "PORT", default_value_t = 3001)]
+    pub(crate) companion: u16,
     /// Port of the dev tenant, the OpenID Provider of the demo
-    #[arg(long, value_name = "PORT", default_value_t = 3002)]
-    pub(crate) port_tenant: u16,
+    #[arg(long = "port-tenant", value_name = "PORT", default_value_t = 3002)]
+    pub(crate) tenant: u16,
     /// Port of the Streamlit app
-    #[arg(long, value_name = "PORT", default_value_t = 4010)]
-    pub(crate) port_streamlit: u16,
+    #[arg(long = "port-streamlit", value_name = "PORT", default_value_t = 4010)]
+    pub(crate) streamlit: u16,
     /// Port of the remote API that the app calls
-    #[arg(long, value_name = "PORT", default_value_t = 8888)]
-    pub(crate) port_api: u16,
+    #[arg(long = "port-api", value_name = "PORT", default_value_t = 8888)]
+    pub(crate) api: u16,
 }
 
 /// Builds, starts, and runs until Ctrl-C.
@@ -77,10 +77,10 @@ impl Arguments {
     pub(crate) fn ports(&self) -> [PortUse; 4] {
         let port = |port, part, option| PortUse { port, part, option };
         [
-            port(self.port_companion, "companion", "--port-companion"),
-            port(self.port_tenant, "dev tenant", "--port-tenant"),
-            port(self.port_streamlit, "Streamlit app", "--port-streamlit"),
-            port(self.port_api, "remote API", "--port-api"),
+            port(self.companion, "companion", "--port-companion"),
+            port(self.tenant, "dev tenant", "--port-tenant"),
+            port(self.streamlit, "Streamlit app", "--port-streamlit"),
+            port(self.api, "remote API", "--port-api"),
         ]
     }
 
@@ -91,7 +91,7 @@ impl Arguments {
              \x20 dev tenant      http://localhost:{}   lists who can sign in, with passwords\n\
              \x20 remote API      http://localhost:{}\n\n\
              \x20 Logs are in target/xtask-logs. Ctrl-C stops everything.\n",
-            self.port_streamlit, self.port_companion, self.port_tenant, self.port_api
+            self.streamlit, self.companion, self.tenant, self.api
         )
     }
 }
@@ -119,15 +119,15 @@ fn start(
 ) -> anyhow::Result<()> {
     let folder = context.workspace.target().join("demo");
     fs::create_dir_all(&folder)?;
-    let companion = format!("http://localhost:{}", arguments.port_companion);
+    let companion = format!("http://localhost:{}", arguments.companion);
     services.start(
         "companion",
         companion_command(context, arguments, &folder)
-            .env("PORT", arguments.port_companion.to_string())
+            .env("PORT", arguments.companion.to_string())
             .env("AUTH0_BASE_URL", &companion)
             .env("STATIC_DIR", context.workspace.dist()),
         Some(Probe {
-            port: arguments.port_companion,
+            port: arguments.companion,
             path: "/readyz",
         }),
         false,
@@ -142,18 +142,18 @@ pub(crate) fn companion_command(
     arguments: &Arguments,
     folder: &Path,
 ) -> Command {
-    let streamlit = arguments.port_streamlit;
+    let streamlit = arguments.streamlit;
     let mut command = program(&context.workspace.debug_binary("component-auth0"), folder);
     command
         .args(["serve", "--dev"])
-        .env("DEV_TENANT_PORT", arguments.port_tenant.to_string())
+        .env("DEV_TENANT_PORT", arguments.tenant.to_string())
         .env(
             "STREAMLIT_ORIGINS",
             format!("http://localhost:{streamlit},http://127.0.0.1:{streamlit}"),
         )
         .env(
             "REMOTE_API_BASE_URL",
-            format!("http://localhost:{}", arguments.port_api),
+            format!("http://localhost:{}", arguments.api),
         )
         .env(
             "SESSION_STORE",
@@ -172,18 +172,18 @@ pub(crate) fn start_api(
 ) -> anyhow::Result<()> {
     let mut command = program(&context.workspace.debug_binary("remote-api"), folder);
     command
-        .env("PORT", arguments.port_api.to_string())
+        .env("PORT", arguments.api.to_string())
         .env("API_AUDIENCE", API_AUDIENCE)
         .env(
             "AUTH0_ISSUER_BASE_URL",
-            format!("http://localhost:{}/", arguments.port_tenant),
+            format!("http://localhost:{}/", arguments.tenant),
         )
         .env(
             "CORS_ORIGINS",
-            format!("{companion},http://localhost:{}", arguments.port_streamlit),
+            format!("{companion},http://localhost:{}", arguments.streamlit),
         );
     let probe = Probe {
-        port: arguments.port_api,
+        port: arguments.api,
         path: "/api/ping",
     };
     services.start("remote API", &mut command, Some(probe), false)
@@ -202,15 +202,15 @@ pub(crate) fn start_streamlit(
         .arg("run")
         .arg(context.workspace.join("python/examples/demo_app.py"))
         .args(["--server.headless=true", "--server.address=localhost"])
-        .arg(format!("--server.port={}", arguments.port_streamlit))
+        .arg(format!("--server.port={}", arguments.streamlit))
         .args(["--browser.gatherUsageStats=false"])
         .env("COMPONENT_BASE_URL", companion)
         .env(
             "REMOTE_API_BASE_URL",
-            format!("http://localhost:{}", arguments.port_api),
+            format!("http://localhost:{}", arguments.api),
         );
     let probe = Probe {
-        port: arguments.port_streamlit,
+        port: arguments.streamlit,
         path: "/_stcore/health",
     };
     services.start("Streamlit app", &mut command, Some(probe), false)
@@ -236,10 +236,10 @@ mod tests {
 
     fn arguments() -> Arguments {
         Arguments {
-            port_companion: 1,
-            port_tenant: 2,
-            port_streamlit: 3,
-            port_api: 4,
+            companion: 1,
+            tenant: 2,
+            streamlit: 3,
+            api: 4,
         }
     }
 

@@ -25,29 +25,29 @@ use crate::tools::{npm, rust_target};
 const TRUNK_PORT: u16 = 3001;
 const COMPANION_PORT: u16 = 3003;
 /// Trunk's first build compiles the frontend and its dependencies.
-const READY_WITHIN: Duration = Duration::from_secs(600);
+const READY_WITHIN: Duration = Duration::from_mins(10);
 
 /// Options of `cargo xtask dev`.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Port of the dev tenant
-    #[arg(long, value_name = "PORT", default_value_t = 3002)]
-    port_tenant: u16,
+    #[arg(long = "port-tenant", value_name = "PORT", default_value_t = 3002)]
+    tenant: u16,
     /// Port of the Streamlit app
-    #[arg(long, value_name = "PORT", default_value_t = 4010)]
-    port_streamlit: u16,
+    #[arg(long = "port-streamlit", value_name = "PORT", default_value_t = 4010)]
+    streamlit: u16,
     /// Port of the remote API
-    #[arg(long, value_name = "PORT", default_value_t = 8888)]
-    port_api: u16,
+    #[arg(long = "port-api", value_name = "PORT", default_value_t = 8888)]
+    api: u16,
 }
 
 /// Builds the servers, starts all, and runs until Ctrl-C.
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let demo = demo::Arguments {
-        port_companion: TRUNK_PORT,
-        port_tenant: arguments.port_tenant,
-        port_streamlit: arguments.port_streamlit,
-        port_api: arguments.port_api,
+        companion: TRUNK_PORT,
+        tenant: arguments.tenant,
+        streamlit: arguments.streamlit,
+        api: arguments.api,
     };
     let companion = PortUse {
         port: COMPANION_PORT,
@@ -62,7 +62,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     services.wait_ready(READY_WITHIN)?;
     context.progress.say(format_args!(
         "ready: http://localhost:{} (saved files of frontend/, shared/ and static/ show at the next load)",
-        demo.port_streamlit
+        demo.streamlit
     ));
     services.wait_for_stop()?;
     services.stop();

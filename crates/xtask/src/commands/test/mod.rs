@@ -13,6 +13,7 @@ mod wasm;
 
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
@@ -133,7 +134,9 @@ const fn check(
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let selected = select(&arguments.filters)?;
     if arguments.list {
-        selected.iter().for_each(|check| println!("{}", check.name));
+        for check in &selected {
+            println!("{}", check.name);
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let report = Report::default();
@@ -184,17 +187,16 @@ fn run_lane(context: &Context, lane: Lane, selected: &[&Check], report: &Report)
         if context.interrupt.requested() {
             return;
         }
-        let verdict = match report.unmet(context, check.needs) {
-            Some(need) => Verdict::not_run(format!("needs `{need}`, which did not pass")),
-            None => {
-                let step = context.progress.step(check.name);
-                let verdict = (check.run)(context, &step);
-                let verdict = verdict.unwrap_or_else(|error| Verdict::failed(format!("{error:#}")));
-                report.add(context, check.name, verdict, step.elapsed());
-                continue;
-            }
+        let (verdict, elapsed) = if let Some(need) = report.unmet(context, check.needs) {
+            let reason = format!("needs `{need}`, which did not pass");
+            (Verdict::not_run(reason), Duration::ZERO)
+        } else {
+            let step = context.progress.step(check.name);
+            let verdict = (check.run)(context, &step);
+            let verdict = verdict.unwrap_or_else(|error| Verdict::failed(format!("{error:#}")));
+            (verdict, step.elapsed())
         };
-        report.add(context, check.name, verdict, std::time::Duration::ZERO);
+        report.add(context, check.name, verdict, elapsed);
     }
 }
 

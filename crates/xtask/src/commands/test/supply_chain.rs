@@ -1,7 +1,7 @@
 //! cargo-deny: licences, bans, sources and known vulnerabilities of the dependencies.
 //!
 //! Compiling it takes longer than all that it checks; Astral publishes the built program
-//! on PyPI, and the lock file beside this crate pins its bytes.
+//! on `PyPI`, and the lock file beside this crate pins its bytes.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -32,7 +32,7 @@ pub(crate) fn policy(context: &Context, step: &Step) -> anyhow::Result<Verdict> 
     Ok(Verdict::passed())
 }
 
-/// The RustSec database, where this machine reaches it.
+/// The `RustSec` database, where this machine reaches it.
 pub(crate) fn advisories(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
     let mut command = cargo_deny(context, step)?;
     command.args(["check", "advisories"]);
