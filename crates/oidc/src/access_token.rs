@@ -125,8 +125,8 @@ impl AccessTokenVerifier {
         if !claims.audiences()?.contains(&self.policy.audience.as_str()) {
             return Err(TokenFault::WrongAudience);
         }
-        // Both mark an ID token, for a client that is named like the resource server.
-        for name in ["nonce", "at_hash"] {
+        // Marks of ID tokens and logout tokens, for a client that is named like the resource server.
+        for name in ["nonce", "at_hash", "events"] {
             if claims.has(name) {
                 return Err(TokenFault::ForbiddenClaim(name));
             }
@@ -179,3 +179,6 @@ fn client_id(claims: &Claims) -> Result<Option<String>, TokenFault> {
     };
     Ok(named.map(str::to_owned))
 }
+
+#[cfg(test)]
+mod tests;

@@ -280,3 +280,6 @@ fn hash_of(algorithm: Algorithm, text: &str) -> Vec<u8> {
         _ => Sha256::digest(text).to_vec(),
     }
 }
+
+#[cfg(test)]
+mod tests;

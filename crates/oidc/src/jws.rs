@@ -141,3 +141,168 @@ fn media_type(header: &Map<String, Value>) -> Result<Option<String>, TokenFault>
         Some(_) => Err(TokenFault::MalformedHeader("typ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{jwks::KeySet, test_support::Key, types::Issuer};
+
+    fn parse(token: &str) -> Result<UnverifiedJws<'_>, TokenFault> {
+        UnverifiedJws::parse(token, &AllowedAlgorithms::rs256())
+    }
+
+    fn verify(token: &str) -> Result<Claims, TokenFault> {
+        let issuer = Issuer::parse("https://a.test/").unwrap();
+        let published = json!({"keys": [Key::first().jwk()]}).to_string();
+        let keys = KeySet::parse(published.as_bytes(), issuer).unwrap();
+        let jws = parse(token)?;
+        jws.verify(keys.choose(jws.key_id.as_deref(), jws.algorithm)?)
+    }
+
+    fn signed(header: &Value) -> String {
+        Key::first().sign(header, &json!({"a": 1}))
+    }
+
+    #[test]
+    fn signed_claims_are_read() {
+        let claims = verify(&signed(&Key::first().header())).ok().unwrap();
+        assert_eq!(claims.raw("a"), Some(&json!(1)));
+    }
+
+    #[test]
+    fn algorithms_outside_the_list_are_refused() {
+        for algorithm in ["none", "None", "NONE", "nOnE", "HS256", "RS384", "PS256", "ES256", "EdDSA", "rs256", ""] {
+            let token = signed(&json!({"alg": algorithm, "kid": "first"}));
+            assert_eq!(verify(&token).err(), Some(TokenFault::AlgorithmNotAllowed), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn an_unsecured_token_is_refused() {
+        let token = signed(&json!({"alg": "none"}));
+        let unsigned = format!("{}.", token.rsplit_once('.').unwrap().0);
+        assert_eq!(verify(&unsigned).err(), Some(TokenFault::NotCompactJws));
+    }
+
+    #[test]
+    fn headers_that_ask_for_more_are_refused() {
+        for (name, value) in [
+            ("crit", json!(["exp"])),
+            ("crit", json!([])),
+            ("crit", json!("exp")),
+            ("b64", json!(false)),
+            ("zip", json!("DEF")),
+            ("cty", json!("JWT")),
+        ] {
+            let mut header = Key::first().header();
+            header[name] = value;
+            assert_eq!(verify(&signed(&header)).err(), Some(TokenFault::UnsupportedHeader(name)), "{header}");
+        }
+    }
+
+    #[test]
+    fn malformed_headers_are_refused() {
+        for (header, expected) in [
+            (r#"{"kid":"first"}"#, TokenFault::MalformedHeader("alg")),
+            (r#"{"alg":256}"#, TokenFault::MalformedHeader("alg")),
+            (r#"{"alg":["RS256"]}"#, TokenFault::MalformedHeader("alg")),
+            (r#"{"alg":"RS256","ALG":"none"}"#, TokenFault::MalformedHeader("alg")),
+            (r#"{"alg":"RS256","alg":"none"}"#, TokenFault::DuplicateMember),
+            (r#"{"alg":"RS256","kid":1}"#, TokenFault::MalformedHeader("kid")),
+            (r#"{"alg":"RS256","kid":null}"#, TokenFault::MalformedHeader("kid")),
+            (r#"{"alg":"RS256","typ":1}"#, TokenFault::MalformedHeader("typ")),
+            ("[]", TokenFault::NotAJsonObject),
+            ("null", TokenFault::NotAJsonObject),
+            ("\u{feff}{}", TokenFault::NotAJsonObject),
+        ] {
+            let token = Key::first().sign_text(header, "{}");
+            assert_eq!(verify(&token).err(), Some(expected), "{header}");
+        }
+        let header = json!({"alg": "RS256", "kid": "x".repeat(257)});
+        assert_eq!(verify(&signed(&header)).err(), Some(TokenFault::MalformedHeader("kid")));
+    }
+
+    #[test]
+    fn keys_inside_the_token_are_ignored() {
+        let mut header = Key::second().header();
+        header["kid"] = json!("first");
+        header["jwk"] = Key::second().jwk();
+        header["jku"] = json!("http://169.254.169.254/jwks");
+        let token = Key::second().sign(&header, &json!({}));
+        assert_eq!(verify(&token).err(), Some(TokenFault::WrongSignature));
+    }
+
+    #[test]
+    fn other_spellings_of_a_token_are_refused() {
+        let token = signed(&Key::first().header());
+        let (input, signature) = token.rsplit_once('.').unwrap();
+        let (header, payload) = input.split_once('.').unwrap();
+        for other in [
+            format!("{token}="),
+            format!(" {token}"),
+            format!("{token}\n"),
+            format!("{token}."),
+            format!(".{token}"),
+            format!("{input}.{signature}.{signature}.x"),
+            format!("{header}..{signature}"),
+            format!("{header}.{signature}"),
+            format!("{header}.{payload}."),
+            format!("{header}.{payload}%2e{signature}"),
+            format!("{header}.{payload}\u{ff0e}{signature}"),
+            format!("{header}.{payload}.+/{signature}"),
+            json!({"payload": payload, "protected": header, "signature": signature}).to_string(),
+            String::new(),
+        ] {
+            assert_eq!(parse(&other).err(), Some(TokenFault::NotCompactJws), "{other}");
+        }
+    }
+
+    #[test]
+    fn unused_bits_of_the_signature_must_be_zero() {
+        let token = signed(&Key::first().header());
+        // 256 bytes end in a character of which two bits count.
+        let last = token.chars().last().unwrap();
+        let other = match last {
+            'A' => 'B',
+            'Q' => 'R',
+            'g' => 'h',
+            _ => 'x',
+        };
+        let malleated = format!("{}{other}", &token[..token.len() - 1]);
+        assert_eq!(parse(&malleated).err(), Some(TokenFault::NotCompactJws));
+    }
+
+    #[test]
+    fn size_is_checked_before_anything_is_decoded() {
+        let endless = format!("{}.e30.c2ln", "!".repeat(TOKEN_LIMIT));
+        assert_eq!(parse(&endless).err(), Some(TokenFault::Oversized));
+    }
+
+    #[test]
+    fn claims_must_be_one_object() {
+        for claims in ["", "[]", "{} ", "{}x", "null", "{\"a\":1,\"a\":2}"] {
+            let token = Key::first().sign_text(&Key::first().header().to_string(), claims);
+            assert_eq!(verify(&token).is_ok(), claims == "{} ", "{claims}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(token in ".{0,200}") {
+            let _ = parse(&token);
+        }
+
+        #[test]
+        fn each_changed_character_breaks_the_signature(position in 0_usize..300, replacement in "[A-Za-z0-9_-]") {
+            let token = signed(&Key::first().header());
+            let position = position % token.len();
+            prop_assume!(token.as_bytes()[position] != b'.' && !token[position..].starts_with(&replacement));
+            let mut changed = token;
+            changed.replace_range(position..=position, &replacement);
+            prop_assert!(verify(&changed).is_err());
+        }
+    }
+}

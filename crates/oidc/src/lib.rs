@@ -23,6 +23,8 @@ mod provider;
 mod random;
 mod revocation;
 mod strict_json;
+#[cfg(test)]
+mod test_support;
 mod time;
 mod token;
 mod token_response;

@@ -183,3 +183,6 @@ fn bounded(claims: &Claims, name: &'static str) -> Result<Option<String>, TokenF
         text => Ok(text.map(str::to_owned)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Starts the resource server: environment, log, listener, signals.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{io::IsTerminal, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use oidc::{HttpClient, SystemClock, SystemRandom};
@@ -59,6 +59,7 @@ async fn start(config: &Config) -> anyhow::Result<()> {
 fn init_log(config: &Config) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&config.log_filter))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => log.init(),

@@ -1,0 +1,156 @@
+//! Each rejection changes exactly one thing in a good token.
+
+use serde_json::json;
+
+use super::*;
+use crate::test_support::{FakeProvider, Key, NOW, fault};
+
+const AUDIENCE: &str = "http://oe.streamlit.app/api";
+
+struct Fixture {
+    provider: FakeProvider,
+    verifier: AccessTokenVerifier,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        Self::with_longest_lifetime(None).await
+    }
+
+    async fn with_longest_lifetime(max_lifetime_seconds: Option<u32>) -> Self {
+        let provider = FakeProvider::start().await;
+        let policy = AccessTokenPolicy {
+            audience: Audience::new(AUDIENCE),
+            algorithms: AllowedAlgorithms::rs256(),
+            clock_skew: ClockSkew::default(),
+            max_lifetime_seconds,
+        };
+        let verifier = AccessTokenVerifier::new(provider.signing_keys(), policy);
+        Self { provider, verifier }
+    }
+
+    /// As Auth0 issues it.
+    fn claims(&self) -> Value {
+        json!({
+            "iss": self.provider.issuer, "sub": "auth0|1",
+            "aud": [AUDIENCE, format!("{}/userinfo", self.provider.issuer)],
+            "iat": NOW.0, "exp": NOW.0 + 7200, "azp": "client", "scope": "openid read:chart",
+            "permissions": ["write:solve"],
+        })
+    }
+
+    async fn verify(&self, claims: &Value) -> Result<VerifiedAccessToken, VerificationError> {
+        let token = Key::first().sign(&Key::first().header(), claims);
+        self.verifier.verify(&token, NOW).await
+    }
+}
+
+#[tokio::test]
+async fn good_token_opens_the_resource_server() {
+    let fixture = Fixture::new().await;
+    let verified = fixture.verify(&fixture.claims()).await.unwrap();
+    assert_eq!(verified.subject().as_str(), "auth0|1");
+    assert_eq!(verified.scope().to_string(), "openid read:chart");
+    assert_eq!(verified.permissions(), ["write:solve"]);
+    assert_eq!(verified.client_id(), Some("client"));
+    assert_eq!(verified.expires_at(), NOW.plus_seconds(7200));
+    assert_eq!(verified.issuer().as_str(), fixture.provider.issuer);
+    assert_eq!(verified.claims()["azp"], "client");
+}
+
+/// One test for each claim that is set to a value, or removed by `Value::Null`.
+macro_rules! rejects {
+    ($($name:ident: $claim:literal = $value:expr => $fault:expr;)+) => {$(
+        #[tokio::test]
+        async fn $name() {
+            let fixture = Fixture::new().await;
+            let mut claims = fixture.claims();
+            match json!($value) {
+                Value::Null => { claims.as_object_mut().unwrap().remove($claim).unwrap(); }
+                value => claims[$claim] = value,
+            }
+            assert_eq!(fault(fixture.verify(&claims).await), $fault);
+        }
+    )+};
+}
+
+rejects! {
+    rejects_missing_issuer: "iss" = Value::Null => TokenFault::MissingClaim("iss");
+    rejects_other_issuer: "iss" = "https://evil.test/" => TokenFault::WrongIssuer;
+    rejects_missing_audience: "aud" = Value::Null => TokenFault::MissingClaim("aud");
+    rejects_token_of_another_api: "aud" = "http://other/api" => TokenFault::WrongAudience;
+    rejects_audience_that_only_begins_like_ours: "aud" = format!("{AUDIENCE}/v2") => TokenFault::WrongAudience;
+    rejects_missing_subject: "sub" = Value::Null => TokenFault::MissingClaim("sub");
+    rejects_numeric_subject: "sub" = 1 => TokenFault::MalformedClaim("sub");
+    rejects_missing_expiry: "exp" = Value::Null => TokenFault::MissingClaim("exp");
+    rejects_expiry_in_a_string: "exp" = "1999999999" => TokenFault::MalformedClaim("exp");
+    rejects_fractional_expiry: "exp" = 1.9e9 => TokenFault::MalformedClaim("exp");
+    rejects_expired_token: "exp" = NOW.0 - 60 => TokenFault::Expired;
+    rejects_not_before_in_the_future: "nbf" = NOW.0 + 61 => TokenFault::NotYetValid;
+    rejects_not_before_in_a_string: "nbf" = "1999999999" => TokenFault::MalformedClaim("nbf");
+    rejects_issue_time_in_the_future: "iat" = NOW.0 + 61 => TokenFault::IssuedInTheFuture;
+    rejects_issue_time_in_a_string: "iat" = "1" => TokenFault::MalformedClaim("iat");
+    rejects_id_token_by_its_nonce: "nonce" = "n" => TokenFault::ForbiddenClaim("nonce");
+    rejects_id_token_by_its_access_token_hash: "at_hash" = "h" => TokenFault::ForbiddenClaim("at_hash");
+    rejects_logout_token_by_its_events: "events" = json!({}) => TokenFault::ForbiddenClaim("events");
+    rejects_scope_in_a_list: "scope" = ["read:chart"] => TokenFault::MalformedClaim("scope");
+    rejects_scope_with_a_tab: "scope" = "openid\tread:chart" => TokenFault::MalformedClaim("scope");
+    rejects_permissions_in_a_string: "permissions" = "write:solve" => TokenFault::MalformedClaim("permissions");
+    rejects_permissions_that_are_no_strings: "permissions" = [1] => TokenFault::MalformedClaim("permissions");
+    rejects_client_that_is_a_list: "azp" = ["client"] => TokenFault::MalformedClaim("azp");
+}
+
+#[tokio::test]
+async fn token_that_ends_before_it_begins_is_refused() {
+    let fixture = Fixture::new().await;
+    let mut claims = fixture.claims();
+    claims["iat"] = json!(NOW.0 + 20);
+    claims["exp"] = json!(NOW.0 + 10);
+    assert_eq!(fault(fixture.verify(&claims).await), TokenFault::ImplausibleLifetime);
+}
+
+#[tokio::test]
+async fn configured_lifetime_cannot_be_exceeded_or_hidden() {
+    let fixture = Fixture::with_longest_lifetime(Some(7200)).await;
+    let mut claims = fixture.claims();
+    assert!(fixture.verify(&claims).await.is_ok());
+    claims["exp"] = json!(NOW.0 + 7201);
+    assert_eq!(fault(fixture.verify(&claims).await), TokenFault::ImplausibleLifetime);
+    claims.as_object_mut().unwrap().remove("iat");
+    assert_eq!(fault(fixture.verify(&claims).await), TokenFault::MissingClaim("iat"));
+}
+
+#[tokio::test]
+async fn only_access_token_types_pass() {
+    let fixture = Fixture::new().await;
+    for (media_type, passes) in [
+        (json!("JWT"), true),
+        (json!("at+jwt"), true),
+        (json!("application/at+jwt"), true),
+        (json!("AT+JWT"), true),
+        (json!("logout+jwt"), false),
+        (json!("dpop+jwt"), false),
+        (json!("secevent+jwt"), false),
+        (json!(1), false),
+    ] {
+        let mut header = Key::first().header();
+        header["typ"] = media_type.clone();
+        let token = Key::first().sign(&header, &fixture.claims());
+        let result = fixture.verifier.verify(&token, NOW).await;
+        assert_eq!(result.is_ok(), passes, "{media_type}");
+    }
+}
+
+#[tokio::test]
+async fn machine_to_machine_token_without_scope_permits_nothing() {
+    let fixture = Fixture::new().await;
+    let mut claims = fixture.claims();
+    claims["sub"] = json!("client@clients");
+    claims["gty"] = json!("client-credentials");
+    for absent in ["scope", "permissions"] {
+        claims.as_object_mut().unwrap().remove(absent);
+    }
+    let verified = fixture.verify(&claims).await.unwrap();
+    assert!(verified.scope().is_empty());
+    assert!(verified.permissions().is_empty());
+}
