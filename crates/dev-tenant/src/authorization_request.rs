@@ -71,7 +71,7 @@ impl Refusal {
 pub(crate) fn reply_to<'s>(
     settings: &'s Settings,
     parameters: &Parameters,
-) -> Result<(&'s Client, ReplyTo), Box<ErrorPage>> {
+) -> Result<(&'s Client, ReplyTo), ErrorPage> {
     let client_id = parameters.find("client_id").ok_or_else(|| {
         ErrorPage::new(
             StatusCode::BAD_REQUEST,
@@ -117,7 +117,7 @@ pub(crate) fn reply_to<'s>(
     Ok((client, reply_to))
 }
 
-fn callback_mismatch(client: &Client, redirect_uri: &str) -> Box<ErrorPage> {
+fn callback_mismatch(client: &Client, redirect_uri: &str) -> ErrorPage {
     ErrorPage::new(StatusCode::FORBIDDEN, "Callback URL mismatch")
         .detail(format!(
             "The redirect_uri “{redirect_uri}” is not in the list of allowed callback URLs of {}.",

@@ -43,6 +43,10 @@ pub struct FaultPlan {
 /// Faults of an endpoint that answers JSON.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches, independent of each other"
+)]
 pub struct EndpointFault {
     /// Answer with this status and an error body.
     pub status: Option<u16>,
@@ -65,6 +69,10 @@ pub struct EndpointFault {
 /// Faults of the token endpoint.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches, independent of each other"
+)]
 pub struct TokenFault {
     /// Only for requests of this `grant_type`.
     pub grant_type: Option<String>,
@@ -125,6 +133,10 @@ pub struct PageFault {
 /// How a token is spoilt.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches, independent of each other"
+)]
 pub struct SigningFault {
     /// Merge patch on the claims (null removes).
     pub claims: Map<String, Value>,
@@ -240,7 +252,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn sections(value: Value) -> Map<String, Value> {
+    fn sections(value: &Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap()
     }
 
@@ -272,16 +284,16 @@ mod tests {
     fn sections_are_replaced_one_by_one_and_keep_nulls_inside_claims() {
         let faults = Faults::default();
         faults
-            .replace_sections(sections(json!({"down": true})))
+            .replace_sections(sections(&json!({"down": true})))
             .unwrap();
         let plan = faults
-            .replace_sections(sections(json!({"id_token": {"claims": {"nonce": null}}})))
+            .replace_sections(sections(&json!({"id_token": {"claims": {"nonce": null}}})))
             .unwrap();
         assert!(plan.down);
         assert_eq!(plan.id_token.claims.get("nonce"), Some(&Value::Null));
         assert!(
             !faults
-                .replace_sections(sections(json!({"down": null})))
+                .replace_sections(sections(&json!({"down": null})))
                 .unwrap()
                 .down
         );
@@ -292,7 +304,7 @@ mod tests {
         let faults = Faults::default();
         assert!(
             faults
-                .replace_sections(sections(json!({"down": true, "dwon": true})))
+                .replace_sections(sections(&json!({"down": true, "dwon": true})))
                 .is_err()
         );
         assert!(!faults.plan().down);

@@ -26,6 +26,7 @@ mod metadata;
 mod oauth_error;
 mod pages;
 mod parameters;
+mod problems;
 mod refresh;
 mod revoke;
 mod secret;

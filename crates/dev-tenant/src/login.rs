@@ -251,7 +251,7 @@ fn end_transaction(tenant: &DevTenant, id: &str) {
         .take(&digest(id), now);
 }
 
-fn lapsed() -> Box<ErrorPage> {
+fn lapsed() -> ErrorPage {
     ErrorPage::new(StatusCode::BAD_REQUEST, "This sign-in is over")
         .detail("It was already used, or it was left open for too long.")
         .hint("Go back to the application and sign in again.")

@@ -91,7 +91,7 @@ struct LogoutRequest {
 }
 
 impl LogoutRequest {
-    fn parse(tenant: &DevTenant, parameters: &Parameters) -> Result<Self, Box<ErrorPage>> {
+    fn parse(tenant: &DevTenant, parameters: &Parameters) -> Result<Self, ErrorPage> {
         let settings = &tenant.shared.settings;
         let hint = match parameters.find("id_token_hint") {
             Some(hint) => Some(tenant.shared.keys.verify(hint).ok_or_else(|| {
@@ -141,7 +141,7 @@ fn client<'s>(
     settings: &'s Settings,
     client_id: Option<&str>,
     hinted: Option<&str>,
-) -> Result<Option<&'s Client>, Box<ErrorPage>> {
+) -> Result<Option<&'s Client>, ErrorPage> {
     if let (Some(client_id), Some(hinted)) = (client_id, hinted)
         && client_id != hinted
     {
@@ -164,7 +164,7 @@ fn allowed_return(
     client: Option<&Client>,
     parameter: &str,
     uri: &str,
-) -> Result<Url, Box<ErrorPage>> {
+) -> Result<Url, ErrorPage> {
     let allowed = client.map_or(&settings.allowed_logout_urls, |client| &client.logout_urls);
     let parsed = Url::parse(uri)
         .ok()
@@ -178,7 +178,7 @@ fn allowed_return(
     })
 }
 
-fn refused(title: &str) -> Box<ErrorPage> {
+fn refused(title: &str) -> ErrorPage {
     ErrorPage::new(StatusCode::BAD_REQUEST, title)
 }
 

@@ -228,33 +228,33 @@ pub(crate) struct ErrorPage {
 }
 
 impl ErrorPage {
-    pub(crate) fn new(status: StatusCode, title: &str) -> Box<Self> {
-        Box::new(Self {
+    pub(crate) fn new(status: StatusCode, title: &str) -> Self {
+        Self {
             status,
             title: title.to_owned(),
             details: Vec::new(),
             hints: Vec::new(),
             list: None,
-        })
+        }
     }
 
-    pub(crate) fn detail(mut self: Box<Self>, text: impl Into<String>) -> Box<Self> {
+    pub(crate) fn detail(mut self, text: impl Into<String>) -> Self {
         self.details.push(text.into());
         self
     }
 
-    pub(crate) fn hint(mut self: Box<Self>, text: impl Into<String>) -> Box<Self> {
+    pub(crate) fn hint(mut self, text: impl Into<String>) -> Self {
         self.hints.push(text.into());
         self
     }
 
-    pub(crate) fn list(mut self: Box<Self>, title: &'static str, items: &[String]) -> Box<Self> {
+    pub(crate) fn list(mut self, title: &'static str, items: &[String]) -> Self {
         self.list = Some((title, items.to_vec()));
         self
     }
 }
 
-impl IntoResponse for Box<ErrorPage> {
+impl IntoResponse for ErrorPage {
     fn into_response(self) -> Response {
         let body = html! {
             p.eyebrow { "Development tenant" }
