@@ -1,1 +1,133 @@
-//! Stub.
+//! The companion server: OpenID Connect relying party and confidential client of the
+//! Streamlit component. It hosts the login, keeps the tokens, and serves the frontend.
+//!
+//! Where to look: a login's steps are the files of [`auth`], one route each; what a request
+//! must show to be heard is in [`requests`]; what leaves us is in `shared`.
+
+pub mod assets;
+pub mod auth;
+pub mod cli;
+pub mod client_address;
+pub mod config;
+pub mod cookies;
+pub mod development;
+pub mod error;
+pub mod health;
+pub mod host;
+pub mod pages;
+pub mod provider_errors;
+pub mod redirect;
+pub mod remote_api;
+pub mod request_id;
+pub mod requests;
+pub mod security_headers;
+pub mod serve;
+pub mod sessions;
+pub mod state;
+pub mod telemetry;
+pub mod user;
+pub mod values;
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef as _};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use http::StatusCode;
+use shared::routes;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::assets::Assets;
+use crate::auth::callback;
+use crate::error::AppError;
+use crate::security_headers::SecurityHeaders;
+use crate::state::{AppState, Config};
+
+/// Above the long poll's hold and the provider's time-outs.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
+/// The largest honest body is an authorization response by form post.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// All routes with all their protections.
+pub fn router(state: AppState) -> Router {
+    let config = Config::from_ref(&state);
+    let headers = SecurityHeaders::new(config.clone(), &Assets::from_ref(&state));
+    browser_routes()
+        .merge(host_routes())
+        .merge(operator_routes())
+        .fallback(pages::not_found)
+        .method_not_allowed_fallback(callback::method_not_allowed)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(config, host::check_host))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(pages::errors_as_pages))
+        .layer(from_fn_with_state(
+            headers,
+            security_headers::set_security_headers,
+        ))
+        .layer(from_fn_with_state(state.clone(), request_id::name_request))
+        .with_state(state)
+}
+
+fn browser_routes() -> Router<AppState> {
+    Router::new()
+        .route(routes::LAUNCHER, get(pages::launcher))
+        .route(routes::SIGNED_IN, get(pages::signed_in))
+        .route(routes::SIGNED_OUT, get(pages::signed_out))
+        .route(routes::COMPONENT, get(assets::component))
+        .route("/streamlit/", get(assets::component))
+        .route("/static/{file}", get(assets::file))
+        .route(
+            routes::LOGIN,
+            get(auth::login::by_navigation)
+                .head(callback::method_not_allowed)
+                .post(auth::login::by_frame),
+        )
+        .route(
+            routes::CALLBACK,
+            get(callback::by_redirect)
+                .head(callback::method_not_allowed)
+                .post(callback::by_form_post),
+        )
+        .route(routes::HANDOFF, post(auth::handoff::handoff))
+        .route(routes::TICKET, post(auth::ticket::ticket))
+        .route(routes::ME, get(auth::me::me))
+        .route(
+            routes::LOGOUT,
+            get(pages::confirm_sign_out).post(auth::logout::logout),
+        )
+        .route(routes::PONG, get(auth::pong::pong))
+        .route(routes::PING, get(health::ping))
+}
+
+/// The back channel: Streamlit hosts with their credential, and the provider.
+fn host_routes() -> Router<AppState> {
+    Router::new()
+        .route(routes::REDEEM, post(auth::redeem::redeem))
+        .route(routes::TOKEN, post(auth::token::token))
+        .route(routes::SESSION, post(auth::session::session))
+        .route(routes::REVOKE, post(auth::revoke::revoke))
+        .route(
+            routes::BACKCHANNEL_LOGOUT,
+            post(auth::backchannel_logout::backchannel_logout),
+        )
+}
+
+fn operator_routes() -> Router<AppState> {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+}
+
+/// A panic fails its one request; the payload stays in the log of the panic hook.
+fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
+    AppError::Internal("a handler panicked".into()).into_response()
+}

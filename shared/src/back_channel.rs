@@ -109,11 +109,21 @@ pub struct Token {
     pub roles: Vec<String>,
 }
 
-/// `POST /api/auth/session` and `POST /api/auth/revoke`.
+/// `POST /api/auth/session`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct GrantRequest {
     /// Handle from [`Redeemed`].
     pub grant: String,
+}
+
+/// `POST /api/auth/revoke`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct RevokeRequest {
+    /// Handle from [`Redeemed`].
+    pub grant: String,
+    /// End all sessions of this person, not only this one.
+    #[serde(default)]
+    pub everywhere: bool,
 }
 
 /// Answer to `POST /api/auth/session`.

@@ -31,6 +31,12 @@ impl KeyHash {
         Self(hash.finalize().into())
     }
 
+    /// A hash that was stored, for instance as a taker's mark; `None` for another length.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     /// The hash, as a store's key or as associated data.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

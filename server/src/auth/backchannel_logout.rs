@@ -1,0 +1,94 @@
+//! `POST /api/auth/backchannel-logout`: the provider ends a session (OpenID Connect
+//! Back-Channel Logout 1.0 §2.5 to §2.8). Only its signed logout token counts.
+
+use axum::extract::{Form, State};
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use oidc::{Ended, Provider, VerificationError, VerifiedLogoutToken};
+use serde::Deserialize;
+use session_store::{HandleKind, KeyHash, NewHandle};
+use shared::error::{EndReason, ErrorCode};
+
+use super::logout::SignOut;
+use crate::error::AppError;
+use crate::provider_errors::verification;
+use crate::sessions::Sessions;
+
+const REFUSED: AppError = AppError::refused(
+    ErrorCode::InvalidRequest,
+    "The logout token is not acceptable.",
+);
+
+/// The one form field.
+#[derive(Deserialize)]
+pub struct LogoutForm {
+    logout_token: String,
+}
+
+/// Ends what the logout token names. 200 also when nothing of ours is left of it.
+///
+/// # Errors
+/// 400 for a token that is not to be believed, or one seen before.
+pub async fn backchannel_logout(
+    State(provider): State<Provider>,
+    State(sessions): State<Sessions>,
+    State(sign_out): State<SignOut>,
+    form: Result<Form<LogoutForm>, axum::extract::rejection::FormRejection>,
+) -> Result<Response, AppError> {
+    let Ok(Form(LogoutForm { logout_token })) = form else {
+        return Err(REFUSED);
+    };
+    let verifier = provider.logout_token_verifier();
+    let token = match verifier.verify(&logout_token, provider.now()).await {
+        Ok(token) => token,
+        Err(VerificationError::Invalid(fault)) => {
+            tracing::warn!(event = "logout_token_refused", %fault, "a logout token was refused");
+            return Err(REFUSED);
+        }
+        Err(error) => return Err(verification(error)),
+    };
+    if !first_time(&token, &sessions).await? {
+        return Err(REFUSED);
+    }
+    for id in named_sessions(&token, &sessions).await? {
+        sign_out.end(id, EndReason::ProviderLogout).await?;
+    }
+    Ok(StatusCode::OK.into_response())
+}
+
+/// A `jti` counts once.
+async fn first_time(token: &VerifiedLogoutToken, sessions: &Sessions) -> Result<bool, AppError> {
+    let until = token
+        .expires_at()
+        .seconds()
+        .max(sessions.now().saturating_add(600));
+    let spent = NewHandle {
+        kind: HandleKind::SpentLogoutToken,
+        key: KeyHash::of_parts(&[token.issuer().as_str(), token.token_id()]),
+        session: None,
+        sealed: Vec::new(),
+        expires_at: until,
+        remember_until: until,
+    };
+    Ok(sessions.store().put_handle(spent).await?)
+}
+
+async fn named_sessions(
+    token: &VerifiedLogoutToken,
+    sessions: &Sessions,
+) -> Result<Vec<session_store::SessionId>, AppError> {
+    let issuer = token.issuer().as_str();
+    let store = sessions.store();
+    Ok(match token.ended() {
+        Ended::Session { session_id, .. } => {
+            store
+                .sessions_of_provider_session(KeyHash::of_parts(&[issuer, session_id]))
+                .await?
+        }
+        Ended::AllSessionsOf(subject) => {
+            store
+                .sessions_of_subject(KeyHash::of_parts(&[issuer, subject.as_str()]))
+                .await?
+        }
+    })
+}

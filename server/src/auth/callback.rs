@@ -1,0 +1,274 @@
+//! `/api/auth/callback`: finishes a login (RFC 6749 §4.1.2, OpenID Connect Core §3.1.2.5 to
+//! §3.1.3.7). Each step of the way stands in [`finish`] and below it, in order.
+
+use axum::extract::{RawForm, RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode};
+use oidc::{AuthorizationResponse, Expectations, Occasion, TokenSet, VerifiedIdToken};
+use session_store::{HandleKind, KeyHash, NewHandle};
+use shared::error::{EndReason, ErrorCode};
+use shared::routes;
+
+use super::refresh::permissions_of;
+use super::transaction::{self, Transaction};
+use crate::config::ResponseMode;
+use crate::cookies::{self, Caller};
+use crate::error::AppError;
+use crate::provider_errors::{discovery, token_request, verification};
+use crate::redirect::see_other;
+use crate::requests::is_prefetch;
+use crate::sessions::{CachedAccessToken, Session};
+use crate::state::Callback;
+
+/// The response in the query of a redirect.
+///
+/// # Errors
+/// If it belongs to no login of this browser, or the login fails.
+pub async fn by_redirect(
+    State(callback): State<Callback>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    if is_prefetch(&headers) {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    callback.receive(&query.unwrap_or_default(), &headers).await
+}
+
+/// The response as a form that the provider's page posts (`AUTH0_RESPONSE_MODE=form_post`).
+///
+/// # Errors
+/// As [`by_redirect`]; 405 in the other mode.
+pub async fn by_form_post(
+    State(callback): State<Callback>,
+    headers: HeaderMap,
+    RawForm(form): RawForm,
+) -> Response {
+    if callback.config.response_mode != ResponseMode::FormPost {
+        return method_not_allowed().await;
+    }
+    match std::str::from_utf8(&form) {
+        Ok(form) => callback.receive(form, &headers).await,
+        Err(_) => unknown_login().into_response(),
+    }
+}
+
+/// `HEAD` (link scanners): answers without looking, since an answer would spend the login.
+pub async fn method_not_allowed() -> Response {
+    AppError::refused(
+        ErrorCode::MethodNotAllowed,
+        "The sign-in answer does not come this way.",
+    )
+    .into_response()
+}
+
+const fn unknown_login() -> AppError {
+    AppError::refused(
+        ErrorCode::InvalidTransaction,
+        "This sign-in was not begun in this browser, was finished already, or took too long. Please start again.",
+    )
+}
+
+impl Callback {
+    /// Finds the login that the response belongs to; spends it, whatever comes of it.
+    async fn receive(&self, parameters: &str, headers: &HeaderMap) -> Response {
+        let now = self.sessions.now();
+        let Ok(state) = oidc::returned_state(parameters) else {
+            return unknown_login().into_response();
+        };
+        let Some((transaction, end)) = self.transactions.find(headers, &state, now) else {
+            return self
+                .without_transaction(&state, headers)
+                .await
+                .into_response();
+        };
+        let outcome = self
+            .spend_and_finish(&state, parameters, &transaction, headers)
+            .await;
+        let mut response = outcome.into_response();
+        // Outside the result: the transaction ends on the error path too.
+        cookies::append(response.headers_mut(), [end]);
+        response
+    }
+
+    /// A response whose cookie is gone. The browser that finished this very login (a
+    /// reload, a double delivery) sees its end again; nobody else learns anything.
+    async fn without_transaction(
+        &self,
+        state: &str,
+        headers: &HeaderMap,
+    ) -> Result<Response, AppError> {
+        let key = KeyHash::of(state);
+        let spent = self
+            .sessions
+            .store()
+            .peek_handle(HandleKind::SpentState, key)
+            .await?;
+        let ids = self.cookies.session_ids(headers, Caller::Page);
+        let signed_in = self.sessions.by_cookie(Caller::Page, &ids).await?.is_some();
+        if spent.is_some() && signed_in {
+            Ok(see_other(routes::SIGNED_IN))
+        } else {
+            Err(unknown_login())
+        }
+    }
+
+    async fn spend_and_finish(
+        &self,
+        state: &str,
+        parameters: &str,
+        transaction: &Transaction,
+        headers: &HeaderMap,
+    ) -> Result<Response, AppError> {
+        if !self.mark_spent(state).await? {
+            // Delivered twice at once: the other delivery does the work (G14).
+            return Ok(see_other(routes::SIGNED_IN));
+        }
+        let finished = self.finish(parameters, transaction, headers).await;
+        if let (Err(_), Some(challenge)) = (&finished, &transaction.handoff_challenge) {
+            self.waiting.announce(challenge, None).await?;
+        }
+        finished
+    }
+
+    /// Set-if-absent: of two deliveries of one response only one sends the code.
+    async fn mark_spent(&self, state: &str) -> Result<bool, AppError> {
+        let until = self
+            .sessions
+            .now()
+            .saturating_add(transaction::LIFETIME_SECONDS);
+        let spent = NewHandle {
+            kind: HandleKind::SpentState,
+            key: KeyHash::of(state),
+            session: None,
+            sealed: Vec::new(),
+            expires_at: until,
+            remember_until: until,
+        };
+        Ok(self.sessions.store().put_handle(spent).await?)
+    }
+
+    async fn finish(
+        &self,
+        parameters: &str,
+        transaction: &Transaction,
+        headers: &HeaderMap,
+    ) -> Result<Response, AppError> {
+        let (tokens, id_token) = self.tokens(parameters, transaction).await?;
+        let session = self.session(&tokens, &id_token).await;
+        let replaced = self.replaced_session(&session, headers).await?;
+        let (id, cookie) = self.sessions.create(&session, Caller::Page).await?;
+        if let Some(replaced) = replaced {
+            self.sessions.end(replaced, EndReason::Replaced).await?;
+        }
+        if let Some(challenge) = &transaction.handoff_challenge {
+            self.waiting.announce(challenge, Some(id)).await?;
+        }
+        tracing::info!(event = "login", "a person signed in");
+        let place = match (&transaction.handoff_challenge, &transaction.return_to) {
+            (None, Some(place)) => place.as_str(),
+            _ => routes::SIGNED_IN,
+        };
+        let max_age = session.absolute_expiry - self.sessions.now();
+        let mut response = see_other(place);
+        cookies::append(
+            response.headers_mut(),
+            self.cookies.session(Caller::Page, &cookie, max_age),
+        );
+        Ok(response)
+    }
+
+    /// Authorization response → code → token response → verified ID token.
+    async fn tokens(
+        &self,
+        parameters: &str,
+        transaction: &Transaction,
+    ) -> Result<(TokenSet, VerifiedIdToken), AppError> {
+        let unacceptable = |error| AppError::ProviderUnacceptable(Box::new(error));
+        let granted = match AuthorizationResponse::parse(parameters).map_err(unacceptable)? {
+            AuthorizationResponse::Refused { error, .. } => {
+                return Err(AppError::LoginRefused(error));
+            }
+            AuthorizationResponse::Granted(granted) => granted,
+        };
+        let metadata = self.provider.metadata().await.map_err(discovery)?;
+        let code = granted.into_code(&metadata).map_err(unacceptable)?;
+        let redirect_uri = self.config.redirect_uri();
+        let tokens = self
+            .provider
+            .request_token(
+                code,
+                &transaction.code_verifier,
+                &redirect_uri,
+                &self.config.scope,
+            )
+            .await
+            .map_err(token_request)?;
+        let raw = tokens.id_token.as_ref().ok_or_else(|| {
+            AppError::ProviderUnacceptable("the token response has no ID token".into())
+        })?;
+        let expectations = Expectations {
+            occasion: Occasion::Login {
+                nonce: &transaction.nonce,
+            },
+            max_age: transaction.max_age,
+            acr_values: &transaction.acr_values,
+            access_token: Some(&tokens.access_token),
+        };
+        let id_token = self
+            .provider
+            .id_token_verifier()
+            .verify(raw, &expectations, self.provider.now())
+            .await
+            .map_err(verification)?;
+        Ok((tokens, id_token))
+    }
+
+    async fn session(&self, tokens: &TokenSet, id_token: &VerifiedIdToken) -> Session {
+        let keep_id_token = self.config.logout_id_token_hint;
+        let raw = tokens.id_token.as_ref().filter(|_| keep_id_token);
+        Session {
+            issuer: id_token.issuer().as_str().to_owned(),
+            subject: id_token.subject().as_str().to_owned(),
+            provider_session: id_token.session_id().map(str::to_owned),
+            claims: id_token.claims().clone(),
+            id_token: raw.map(|raw| raw.expose().to_owned()),
+            refresh_token: tokens
+                .refresh_token
+                .as_ref()
+                .map(|token| token.expose().to_owned()),
+            granted_scope: tokens.scope.to_string(),
+            access_tokens: vec![CachedAccessToken {
+                audience: None,
+                requested_scope: None,
+                token: tokens.access_token.expose().to_owned(),
+                expires_at: tokens.expires_at.seconds(),
+                scope: tokens.scope.to_string(),
+                permissions: permissions_of(
+                    &self.provider,
+                    &self.config,
+                    None,
+                    &tokens.access_token,
+                )
+                .await,
+            }],
+            absolute_expiry: self.sessions.absolute_expiry(),
+        }
+    }
+
+    /// The first-party cookie's old session ends if it was somebody else's (A18). Signing in
+    /// to a second app never signs the first one out.
+    async fn replaced_session(
+        &self,
+        session: &Session,
+        headers: &HeaderMap,
+    ) -> Result<Option<session_store::SessionId>, AppError> {
+        let ids = self.cookies.session_ids(headers, Caller::Page);
+        let old = self.sessions.by_cookie(Caller::Page, &ids).await?;
+        Ok(old
+            .filter(|(old, _)| {
+                (&old.session.issuer, &old.session.subject) != (&session.issuer, &session.subject)
+            })
+            .map(|(old, _)| old.id))
+    }
+}

@@ -1,0 +1,128 @@
+//! `POST /api/auth/handoff`: the frame waits for the login that it began, and claims it.
+//!
+//! Whoever knows the verifier is the frame that made it: it never left that frame's memory
+//! but to come here. A claim succeeds once; it gives the frame a cookie of its own and the
+//! first ticket, so that login works where the browser refuses every cookie in the frame.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode, header};
+use session_store::SessionId;
+use shared::auth::{HandoffRequest, Pending, SignedIn};
+use shared::error::{EndReason, ErrorCode};
+
+use super::ticket::{Binding, mint_ticket};
+use super::waiting::{Answer, Waiting};
+use crate::client_address::ClientAddress;
+use crate::cookies::{self, Caller, CookiePolicy};
+use crate::error::AppError;
+use crate::requests::FrameJson;
+use crate::sessions::{LiveSession, Sessions, Standing, cookie_kind};
+use crate::state::Config;
+use crate::user::display;
+use crate::values::{is_random_256, s256};
+
+/// Seconds after which a frame that found no seat asks again.
+const BUSY_RETRY_SECONDS: u32 = 3;
+
+const GONE: AppError = AppError::refused(
+    ErrorCode::HandoffGone,
+    "This sign-in was finished elsewhere or has lapsed. Please sign in again.",
+);
+
+/// Long poll, held up to 25 s.
+///
+/// # Errors
+/// 400 for malformed values, 403 for a page that is no Streamlit page of ours, 409 and 410
+/// as the contract says.
+pub async fn handoff(
+    State(config): State<Config>,
+    State(waiting): State<Waiting>,
+    State(sessions): State<Sessions>,
+    State(policy): State<CookiePolicy>,
+    client: ClientAddress,
+    headers: HeaderMap,
+    FrameJson(request): FrameJson<HandoffRequest>,
+) -> Result<Response, AppError> {
+    if !is_random_256(&request.verifier) {
+        return Err(AppError::refused(
+            ErrorCode::InvalidRequest,
+            "The verifier is malformed.",
+        ));
+    }
+    let binding = Binding::optional(request.challenge, request.host_origin, &config)?;
+    match waiting.claim(&s256(&request.verifier), client.0).await? {
+        Answer::Claimed(id) => claimed(id, binding, &sessions, policy, &headers).await,
+        Answer::Refused => Err(AppError::refused(
+            ErrorCode::LoginRefused,
+            "The sign-in was refused or did not succeed. You can try again.",
+        )),
+        Answer::Gone => Err(GONE),
+        Answer::Pending => Ok(pending(None)),
+        Answer::Busy => Ok(pending(Some(BUSY_RETRY_SECONDS))),
+    }
+}
+
+fn pending(retry_after: Option<u32>) -> Response {
+    let body = Json(Pending {
+        status: "pending".into(),
+    });
+    let mut response = (StatusCode::ACCEPTED, body).into_response();
+    if let Some(seconds) = retry_after {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+async fn claimed(
+    id: SessionId,
+    binding: Option<Binding>,
+    sessions: &Sessions,
+    policy: CookiePolicy,
+    headers: &HeaderMap,
+) -> Result<Response, AppError> {
+    let Standing::Live(live) = sessions.by_id(id).await? else {
+        return Err(GONE);
+    };
+    end_replaced(&live, sessions, policy, headers).await?;
+    let cookie = sessions
+        .add_handle(cookie_kind(Caller::Frame), &live)
+        .await?;
+    let ticket = match binding {
+        Some(binding) => Some(mint_ticket(&live, &binding, sessions).await?),
+        None => None,
+    };
+    let max_age = live.session.absolute_expiry - sessions.now();
+    let body = Json(SignedIn {
+        user: display(&live.session),
+        expires_at: live.expires_at,
+        reference: live.reference(),
+        ticket,
+    });
+    let mut response = body.into_response();
+    cookies::append(
+        response.headers_mut(),
+        policy.session(Caller::Frame, &cookie, max_age),
+    );
+    Ok(response)
+}
+
+/// The frame cookie that this claim replaces leads to a session that nobody can see any
+/// more in this frame: it ends, so that no old login lives on unseen (A08, A18).
+async fn end_replaced(
+    live: &LiveSession,
+    sessions: &Sessions,
+    policy: CookiePolicy,
+    headers: &HeaderMap,
+) -> Result<(), AppError> {
+    let ids = policy.session_ids(headers, Caller::Frame);
+    if let Some((old, _)) = sessions.by_cookie(Caller::Frame, &ids).await?
+        && old.id != live.id
+    {
+        sessions.end(old.id, EndReason::Replaced).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! `GET` and `POST /api/auth/login`: begins a login (RFC 6749 §4.1.1, OpenID Connect Core
+//! §3.1.2.1). Nothing is stored here; all there is goes into the transaction cookie.
+//!
+//! Only the `POST`, which no foreign page can send with our origin, may bind the login to
+//! a handoff (invariant 3): a link with somebody's challenge starts a login at most.
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode, header};
+use oidc::Provider;
+use shared::error::ErrorCode;
+use url::form_urlencoded;
+
+use super::return_to::ReturnTo;
+use super::transaction::{Transactions, Wanted};
+use crate::config::{ResponseMode, Settings};
+use crate::cookies;
+use crate::error::AppError;
+use crate::provider_errors::discovery;
+use crate::redirect::see_other;
+use crate::requests::{OwnForm, is_document_navigation, is_prefetch};
+use crate::sessions::Sessions;
+use crate::state::Config;
+use crate::values::is_random_256;
+
+/// Longest value of a login option.
+const LONGEST_OPTION: usize = 256;
+
+/// A person follows a link or a button of our own pages.
+///
+/// # Errors
+/// If this is no navigation of a person, or the provider cannot be reached.
+pub async fn by_navigation(
+    State(config): State<Config>,
+    State(provider): State<Provider>,
+    State(transactions): State<Transactions>,
+    State(sessions): State<Sessions>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, AppError> {
+    if is_prefetch(&headers) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    if !is_document_navigation(&headers) {
+        return Err(AppError::refused(
+            ErrorCode::InvalidRequest,
+            "A sign-in begins with a page of its own, not inside another page.",
+        ));
+    }
+    let parameters = parameters(query.as_deref().unwrap_or_default());
+    let asked = Asked {
+        handoff_challenge: None,
+        ..Asked::of(&parameters, &config)
+    };
+    begin(
+        asked,
+        &config,
+        &provider,
+        &transactions,
+        &sessions,
+        &headers,
+    )
+    .await
+}
+
+/// The frame submits its form into the popup.
+///
+/// # Errors
+/// If the challenge has another shape, or the provider cannot be reached.
+pub async fn by_frame(
+    State(config): State<Config>,
+    State(provider): State<Provider>,
+    State(transactions): State<Transactions>,
+    State(sessions): State<Sessions>,
+    headers: HeaderMap,
+    OwnForm(parameters): OwnForm<Vec<(String, String)>>,
+) -> Result<Response, AppError> {
+    let asked = Asked::of(&parameters, &config);
+    if !asked.handoff_challenge.as_deref().is_none_or(is_random_256) {
+        return Err(AppError::refused(
+            ErrorCode::InvalidRequest,
+            "The handoff challenge is malformed.",
+        ));
+    }
+    begin(
+        asked,
+        &config,
+        &provider,
+        &transactions,
+        &sessions,
+        &headers,
+    )
+    .await
+}
+
+async fn begin(
+    asked: Asked,
+    config: &Config,
+    provider: &Provider,
+    transactions: &Transactions,
+    sessions: &Sessions,
+    headers: &HeaderMap,
+) -> Result<Response, AppError> {
+    let metadata = provider.metadata().await.map_err(discovery)?;
+    let redirect_uri = config.redirect_uri();
+    let request = provider
+        .authorization_request(&metadata, &redirect_uri, &config.scope)
+        .audience(config.audience.as_ref())
+        .response_mode(match config.response_mode {
+            ResponseMode::Query => oidc::ResponseMode::Query,
+            ResponseMode::FormPost => oidc::ResponseMode::FormPost,
+        })
+        .options(&asked.options)
+        .build(sessions.random())
+        .map_err(|error| AppError::Internal(error.into()))?;
+    let wanted = asked.wanted();
+    let set = transactions.begin(&request, wanted, headers, sessions.random(), sessions.now());
+    let mut response = see_other(request.url.as_str());
+    cookies::append(response.headers_mut(), set);
+    // A cached redirect would carry one person's state to another.
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("no-store"),
+    );
+    Ok(response)
+}
+
+/// What a login asks for, after the allow-list.
+struct Asked {
+    handoff_challenge: Option<String>,
+    return_to: Option<ReturnTo>,
+    options: Vec<(String, String)>,
+}
+
+impl Asked {
+    fn of(parameters: &[(String, String)], settings: &Settings) -> Self {
+        let value = |wanted: &str| {
+            let mut found = parameters.iter().filter(|(name, _)| name == wanted);
+            // Given twice, it is not clear which one is meant: none.
+            match (found.next(), found.next()) {
+                (Some((_, value)), None) if !value.is_empty() => Some(value.as_str()),
+                _ => None,
+            }
+        };
+        let options = settings
+            .login_options
+            .iter()
+            .filter_map(|name| Some((name.clone(), value(name)?.to_owned())))
+            .filter(|(name, value)| value.len() <= LONGEST_OPTION && is_sound(name, value))
+            .collect();
+        Self {
+            handoff_challenge: value("handoff_challenge").map(str::to_owned),
+            return_to: value("returnTo").and_then(|place| ReturnTo::parse(place, settings)),
+            options,
+        }
+    }
+
+    fn wanted(self) -> Wanted {
+        let option = |wanted: &str| {
+            self.options
+                .iter()
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| value.as_str())
+        };
+        Wanted {
+            max_age: option("max_age").and_then(|value| value.parse().ok()),
+            acr_values: option("acr_values")
+                .map(|values| values.split(' ').map(str::to_owned).collect())
+                .unwrap_or_default(),
+            handoff_challenge: self.handoff_challenge,
+            return_to: self.return_to,
+        }
+    }
+}
+
+/// An unreadable `max_age` could not be verified later.
+fn is_sound(name: &str, value: &str) -> bool {
+    match name {
+        "max_age" => value.parse::<u32>().is_ok(),
+        _ => !value.chars().any(char::is_control),
+    }
+}
+
+fn parameters(query: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}

@@ -1,0 +1,162 @@
+//! `/api/auth/logout`: ends the session here first, then revokes its refresh token, then
+//! (for whoever asked) names the provider's end-session page (OpenID Connect RP-Initiated
+//! Logout 1.0). A `GET` ends nothing: links, images and prefetches cannot sign anyone out.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, header};
+use oidc::{Provider, RefreshToken};
+use session_store::SessionId;
+use shared::auth::LoggedOut;
+use shared::error::EndReason;
+use shared::routes;
+use url::Url;
+
+use super::refresh::AccessTokens;
+use crate::cookies::{self, Caller, CookiePolicy};
+use crate::error::AppError;
+use crate::redirect::see_other;
+use crate::requests::OwnOrigin;
+use crate::sessions::{Session, Sessions, Standing};
+use crate::state::Config;
+use crate::values::random_256;
+
+/// Ends sessions, in the right order. Cheap to clone.
+#[derive(Clone)]
+pub struct SignOut {
+    sessions: Sessions,
+    tokens: AccessTokens,
+    provider: Provider,
+    config: Config,
+}
+
+impl SignOut {
+    /// Of these sessions at this provider.
+    #[must_use]
+    pub const fn new(
+        sessions: Sessions,
+        tokens: AccessTokens,
+        provider: Provider,
+        config: Config,
+    ) -> Self {
+        Self {
+            sessions,
+            tokens,
+            provider,
+            config,
+        }
+    }
+
+    /// Ends one session: here at once, its refresh token at the provider soon after.
+    ///
+    /// # Errors
+    /// If the store cannot answer: then nothing was revoked either.
+    pub async fn end(&self, id: SessionId, reason: EndReason) -> Result<(), AppError> {
+        let Standing::Live(live) = self.sessions.by_id(id).await? else {
+            return Ok(());
+        };
+        if !self.sessions.end(id, reason).await? {
+            return Ok(());
+        }
+        tracing::info!(event = "logout", ?reason, "a session ended");
+        if let Some(refresh_token) = live.session.refresh_token.map(RefreshToken::new) {
+            let tokens = self.tokens.clone();
+            // Nobody waits for the provider to hear of it.
+            tokio::spawn(async move { tokens.revoke_quietly(Some(&refresh_token)).await });
+        }
+        Ok(())
+    }
+
+    /// Ends a session, and with `FEDERATED_LOGOUT` all of the same provider session.
+    async fn end_federated(&self, id: SessionId, session: &Session) -> Result<(), AppError> {
+        let others = if self.config.federated_logout {
+            self.sessions.of_same_provider_session(session).await?
+        } else {
+            Vec::new()
+        };
+        self.end(id, EndReason::SignedOut).await?;
+        for other in others.into_iter().filter(|other| *other != id) {
+            self.end(other, EndReason::SignedOut).await?;
+        }
+        Ok(())
+    }
+
+    /// The provider's end-session page for this login; `None` if it has none, is not to be
+    /// used, or cannot be reached now: our session has ended all the same.
+    async fn end_session_url(&self, session: &Session, with_hint: bool) -> Option<Url> {
+        if !self.config.federated_logout {
+            return None;
+        }
+        let metadata = self.provider.metadata().await.ok()?;
+        let back = self.config.post_logout_redirect_uri();
+        let Some(mut url) = metadata.end_session_endpoint.clone() else {
+            return auth0_logout_url(
+                metadata.issuer.url(),
+                self.provider.client_id().as_str(),
+                &back,
+            );
+        };
+        let state = random_256(self.sessions.random());
+        url.query_pairs_mut()
+            .append_pair("client_id", self.provider.client_id().as_str())
+            .append_pair(
+                "logout_hint",
+                session
+                    .provider_session
+                    .as_ref()
+                    .unwrap_or(&session.subject),
+            )
+            .append_pair("post_logout_redirect_uri", back.as_str())
+            .append_pair("state", &state);
+        if let Some(id_token) = session.id_token.as_ref().filter(|_| with_hint) {
+            url.query_pairs_mut().append_pair("id_token_hint", id_token);
+        }
+        Some(url)
+    }
+}
+
+/// Older Auth0 tenants advertise no end-session endpoint; theirs is `/v2/logout`.
+fn auth0_logout_url(issuer: &Url, client_id: &str, back: &Url) -> Option<Url> {
+    issuer.host_str()?.ends_with(".auth0.com").then(|| {
+        let mut url = issuer.clone();
+        url.set_path("/v2/logout");
+        url.query_pairs_mut()
+            .append_pair("client_id", client_id)
+            .append_pair("returnTo", back.as_str());
+        url
+    })
+}
+
+/// Signs out whoever is signed in by the caller's cookie.
+///
+/// # Errors
+/// 403 from another origin; 503 if the store cannot write, and then nobody was signed out.
+pub async fn logout(
+    State(sign_out): State<SignOut>,
+    State(sessions): State<Sessions>,
+    State(policy): State<CookiePolicy>,
+    headers: HeaderMap,
+    _own: OwnOrigin,
+) -> Result<Response, AppError> {
+    let caller = Caller::of(&headers);
+    let ids = policy.session_ids(&headers, caller);
+    let is_fetch = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let mut logout_url = None;
+    if let Some((live, _)) = sessions.by_cookie(caller, &ids).await? {
+        sign_out.end_federated(live.id, &live.session).await?;
+        logout_url = sign_out.end_session_url(&live.session, !is_fetch).await;
+    }
+    let mut response = if is_fetch {
+        Json(LoggedOut {
+            logout_url: logout_url.map(Into::into),
+        })
+        .into_response()
+    } else {
+        see_other(logout_url.as_ref().map_or(routes::SIGNED_OUT, Url::as_str))
+    };
+    cookies::append(response.headers_mut(), policy.clear_session(caller));
+    Ok(response)
+}

@@ -1,0 +1,370 @@
+//! Fresh access tokens: from the session's cache, or by the refresh token (RFC 6749 §6).
+//!
+//! One refresh per session at a time, across threads (a mutex) and replicas (a lease in
+//! the store), keyed by the session, so that no two people can ever share a result
+//! (invariant 6). Only a definite refusal of the refresh token ends a session.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use oidc::{
+    AccessToken, AccessTokenPolicy, AccessTokenVerifier, Audience, Expectations, Occasion,
+    Provider, RefreshError, RefreshRequest, RefreshToken, Scope, Subject, TokenSet,
+    VerificationError,
+};
+use session_store::{KeyHash, SessionId, Updated};
+use shared::error::{EndReason, ErrorCode};
+
+use crate::config::Settings;
+use crate::error::AppError;
+use crate::sessions::{CachedAccessToken, LiveSession, Session, Sessions, Standing};
+use crate::state::Config;
+use crate::values::random_256;
+
+/// A holder of the lease that died blocks nobody longer than this. More than two attempts
+/// at the provider can take.
+const LEASE_SECONDS: i64 = 25;
+/// How often and how long somebody waits for another replica's refresh.
+const LEASE_RETRY: Duration = Duration::from_millis(100);
+const LEASE_PATIENCE: u32 = 100;
+/// Attempts at writing a refreshed session that somebody else changed meanwhile.
+const WRITE_ATTEMPTS: u32 = 5;
+/// A token that ends within this is renewed when somebody asks without a wish.
+const DEFAULT_MIN_TTL: i64 = 60;
+/// Access tokens that one session caches.
+const MOST_CACHED: usize = 16;
+
+const REAUTHENTICATION_REQUIRED: AppError = AppError::refused(
+    ErrorCode::ReauthenticationRequired,
+    "The access token has expired and cannot be renewed: please sign in again.",
+);
+
+/// Which access token is wanted.
+pub struct Wish {
+    /// `None`: the configured audience.
+    pub audience: Option<String>,
+    /// `None`: all that was granted.
+    pub scope: Option<String>,
+    /// Seconds that it must still live.
+    pub min_ttl: i64,
+}
+
+impl Wish {
+    /// The login's own token.
+    #[must_use]
+    pub const fn any() -> Self {
+        Self {
+            audience: None,
+            scope: None,
+            min_ttl: DEFAULT_MIN_TTL,
+        }
+    }
+
+    fn is_met_by(&self, token: &CachedAccessToken) -> bool {
+        token.audience == self.audience && token.requested_scope == self.scope
+    }
+}
+
+/// Access tokens of sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct AccessTokens {
+    provider: Provider,
+    sessions: Sessions,
+    config: Config,
+    holder: Arc<str>,
+    refreshing: Arc<Mutex<HashMap<SessionId, Weak<tokio::sync::Mutex<()>>>>>,
+}
+
+impl AccessTokens {
+    /// Of these sessions at this provider.
+    #[must_use]
+    pub fn new(provider: Provider, sessions: Sessions, config: Config) -> Self {
+        let holder = random_256(sessions.random()).into();
+        Self {
+            provider,
+            sessions,
+            config,
+            holder,
+            refreshing: Arc::default(),
+        }
+    }
+
+    /// A token that meets `wish`, and the session as it is then.
+    ///
+    /// # Errors
+    /// `session_ended`, `reauthentication_required`, or a neighbour's fault.
+    pub async fn fresh(
+        &self,
+        live: LiveSession,
+        wish: &Wish,
+    ) -> Result<(LiveSession, CachedAccessToken), AppError> {
+        if let Some(token) = self.cached(&live, wish) {
+            return Ok((live, token));
+        }
+        let turn = self.turn(live.id);
+        let _turn = turn.lock().await;
+        let key = KeyHash::of_parts(&["refresh", &live.reference()]);
+        for _ in 0..LEASE_PATIENCE {
+            // Whoever had the turn before may have brought the very token.
+            let live = match self.sessions.by_id(live.id).await? {
+                Standing::Live(live) => *live,
+                Standing::Ended(reason) => return Err(AppError::SessionEnded(reason)),
+            };
+            if let Some(token) = self.cached(&live, wish) {
+                return Ok((live, token));
+            }
+            let now = self.sessions.now();
+            let store = self.sessions.store();
+            let holder = self.holder.as_bytes();
+            if store
+                .acquire_lease(key, holder, now, now.saturating_add(LEASE_SECONDS))
+                .await?
+            {
+                let refreshed = self.refresh(live, wish).await;
+                store.release_lease(key, holder).await?;
+                return refreshed;
+            }
+            tokio::time::sleep(LEASE_RETRY).await;
+        }
+        Err(AppError::ProviderUnavailable(
+            "another replica's refresh does not end".into(),
+        ))
+    }
+
+    fn turn(&self, id: SessionId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut refreshing = self
+            .refreshing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = refreshing.get(&id).and_then(Weak::upgrade) {
+            return turn;
+        }
+        refreshing.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::new(tokio::sync::Mutex::new(()));
+        refreshing.insert(id, Arc::downgrade(&turn));
+        turn
+    }
+
+    /// A cached token that lives long enough; or, without a refresh token, one that lives.
+    fn cached(&self, live: &LiveSession, wish: &Wish) -> Option<CachedAccessToken> {
+        let min_ttl = if live.session.refresh_token.is_some() {
+            wish.min_ttl
+        } else {
+            1
+        };
+        let needed = self.sessions.now().saturating_add(min_ttl);
+        let mut tokens = live.session.access_tokens.iter();
+        tokens
+            .find(|token| wish.is_met_by(token) && token.expires_at >= needed)
+            .cloned()
+    }
+
+    async fn refresh(
+        &self,
+        live: LiveSession,
+        wish: &Wish,
+    ) -> Result<(LiveSession, CachedAccessToken), AppError> {
+        let Some(refresh_token) = live.session.refresh_token.clone().map(RefreshToken::new) else {
+            return Err(REAUTHENTICATION_REQUIRED);
+        };
+        match self.request(&live.session, &refresh_token, wish).await {
+            Ok(tokens) => self.store(live, tokens, wish).await,
+            Err(RefreshError::SessionOver) => {
+                tracing::warn!(
+                    event = "refresh_refused",
+                    "the provider refused a refresh token"
+                );
+                self.sessions
+                    .end(live.id, EndReason::RefreshRefused)
+                    .await?;
+                Err(AppError::SessionEnded(EndReason::RefreshRefused))
+            }
+            Err(RefreshError::InteractionRequired(_)) => Err(REAUTHENTICATION_REQUIRED),
+            Err(error) => self.make_do(live, wish, error),
+        }
+    }
+
+    async fn request(
+        &self,
+        session: &Session,
+        refresh_token: &RefreshToken,
+        wish: &Wish,
+    ) -> Result<TokenSet, RefreshError> {
+        let unreadable = |_| RefreshError::Unacceptable("a stored scope is unreadable".into());
+        let granted_scope = Scope::parse(&session.granted_scope).map_err(unreadable)?;
+        let scope = wish
+            .scope
+            .as_deref()
+            .map(Scope::parse)
+            .transpose()
+            .map_err(unreadable)?;
+        let audience = wish.audience.as_deref().map(Audience::new);
+        let request = RefreshRequest {
+            refresh_token,
+            granted_scope: &granted_scope,
+            scope: scope.as_ref(),
+            audience: audience.as_ref(),
+        };
+        match self.provider.refresh(request).await {
+            // The reply may have been lost after the provider rotated: inside its reuse
+            // interval the same token works once more (E35).
+            Err(RefreshError::Unavailable(reason)) => {
+                tracing::info!(reason, "refresh had no answer; trying once more");
+                self.provider.refresh(request).await
+            }
+            answered => answered,
+        }
+    }
+
+    /// The provider fails us: a token that still lives is better than none.
+    fn make_do(
+        &self,
+        live: LiveSession,
+        wish: &Wish,
+        error: RefreshError,
+    ) -> Result<(LiveSession, CachedAccessToken), AppError> {
+        let now = self.sessions.now();
+        let mut tokens = live.session.access_tokens.iter();
+        let usable = tokens
+            .find(|token| wish.is_met_by(token) && token.expires_at > now)
+            .cloned();
+        match (usable, error) {
+            (Some(token), error) => {
+                tracing::warn!(%error, "refresh failed; the present token is used to its end");
+                Ok((live, token))
+            }
+            (None, error @ RefreshError::Unavailable(_)) => {
+                Err(AppError::ProviderUnavailable(error.into()))
+            }
+            (None, error) => Err(AppError::ProviderUnacceptable(error.into())),
+        }
+    }
+
+    async fn store(
+        &self,
+        mut live: LiveSession,
+        tokens: TokenSet,
+        wish: &Wish,
+    ) -> Result<(LiveSession, CachedAccessToken), AppError> {
+        let claims = self.refreshed_claims(&live, &tokens).await?;
+        let fresh = self.access_token(&tokens, wish).await;
+        for _ in 0..WRITE_ATTEMPTS {
+            let mut session = live.session.clone();
+            if let Some(rotated) = &tokens.refresh_token {
+                session.refresh_token = Some(rotated.expose().to_owned());
+            }
+            if let Some((raw, claims)) = &claims {
+                session.claims.clone_from(claims);
+                session.id_token = session.id_token.map(|_| raw.clone());
+            }
+            session.access_tokens.retain(|token| !wish.is_met_by(token));
+            session.access_tokens.truncate(MOST_CACHED - 1);
+            session.access_tokens.push(fresh.clone());
+            if self.sessions.update(&live, &session).await? == Updated::Done {
+                live.version += 1;
+                live.session = session;
+                return Ok((live, fresh));
+            }
+            match self.sessions.by_id(live.id).await? {
+                Standing::Live(reloaded) => live = *reloaded,
+                Standing::Ended(reason) => {
+                    // Logout won: what the provider just gave must not live on (E38).
+                    self.revoke_quietly(tokens.refresh_token.as_ref()).await;
+                    return Err(AppError::SessionEnded(reason));
+                }
+            }
+        }
+        Err(AppError::Internal(
+            "a session changes too quickly to be refreshed".into(),
+        ))
+    }
+
+    /// Claims of the new ID token, if there is one. One that speaks of another person ends
+    /// the session (OpenID Connect Core §12.2, E37).
+    async fn refreshed_claims(
+        &self,
+        live: &LiveSession,
+        tokens: &TokenSet,
+    ) -> Result<Option<(String, serde_json::Map<String, serde_json::Value>)>, AppError> {
+        let Some(raw) = &tokens.id_token else {
+            return Ok(None);
+        };
+        let subject = Subject::new(&live.session.subject);
+        let expectations = Expectations {
+            occasion: Occasion::Refresh { subject: &subject },
+            max_age: None,
+            acr_values: &[],
+            access_token: Some(&tokens.access_token),
+        };
+        let verifier = self.provider.id_token_verifier();
+        match verifier
+            .verify(raw, &expectations, self.provider.now())
+            .await
+        {
+            Ok(verified) => Ok(Some((raw.expose().to_owned(), verified.claims().clone()))),
+            // The tokens came from the token endpoint itself: keep them, and the old claims.
+            Err(VerificationError::KeysUnavailable(_)) => Ok(None),
+            Err(VerificationError::Invalid(fault)) => {
+                tracing::error!(event = "refresh_mismatch", %fault, "a refreshed ID token is not acceptable");
+                self.sessions
+                    .end(live.id, EndReason::RefreshRefused)
+                    .await?;
+                self.revoke_quietly(tokens.refresh_token.as_ref()).await;
+                Err(AppError::SessionEnded(EndReason::RefreshRefused))
+            }
+        }
+    }
+
+    async fn access_token(&self, tokens: &TokenSet, wish: &Wish) -> CachedAccessToken {
+        CachedAccessToken {
+            audience: wish.audience.clone(),
+            requested_scope: wish.scope.clone(),
+            token: tokens.access_token.expose().to_owned(),
+            expires_at: tokens.expires_at.seconds(),
+            scope: tokens.scope.to_string(),
+            permissions: permissions_of(
+                &self.provider,
+                &self.config,
+                wish.audience.as_deref(),
+                &tokens.access_token,
+            )
+            .await,
+        }
+    }
+
+    /// Revokes a refresh token at the provider (RFC 7009); a failure is logged, no more.
+    pub async fn revoke_quietly(&self, refresh_token: Option<&RefreshToken>) {
+        let Some(token) = refresh_token else { return };
+        if let Err(error) = self.provider.revoke(token).await {
+            tracing::warn!(%error, "a refresh token could not be revoked");
+        }
+    }
+}
+
+/// `permissions` of an access token that is a JWT for one of our audiences, verified as the
+/// resource server would. An opaque token, or one that is not for us to read, has none.
+pub async fn permissions_of(
+    provider: &Provider,
+    settings: &Settings,
+    audience: Option<&str>,
+    token: &AccessToken,
+) -> Vec<String> {
+    let Some(audience) = audience
+        .map(Audience::new)
+        .or_else(|| settings.audience.clone())
+    else {
+        return Vec::new();
+    };
+    let policy = AccessTokenPolicy {
+        audience,
+        algorithms: settings.algorithms.clone(),
+        clock_skew: settings.clock_skew,
+        max_lifetime_seconds: None,
+    };
+    let verifier = AccessTokenVerifier::new(provider.signing_keys(), policy);
+    match verifier.verify(token.expose(), provider.now()).await {
+        Ok(verified) => verified.permissions().to_vec(),
+        Err(_) => Vec::new(),
+    }
+}

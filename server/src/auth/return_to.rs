@@ -1,0 +1,113 @@
+//! Where a first-party login may end: a local path, or a known Streamlit origin.
+//!
+//! Anything else is ignored, never repaired: a repaired redirect is an open redirect with
+//! more steps (A06, A09, A21).
+
+use crate::config::Settings;
+
+const LONGEST: usize = 256;
+
+/// A place that a login may end at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReturnTo(String);
+
+impl ReturnTo {
+    /// Accepts `text` or nothing.
+    #[must_use]
+    pub fn parse(text: &str, settings: &Settings) -> Option<Self> {
+        let streamlit = settings.is_streamlit_origin(text.strip_suffix('/').unwrap_or(text));
+        (streamlit || is_local_path(text)).then(|| Self(text.to_owned()))
+    }
+
+    /// As it goes into `Location`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_local_path(text: &str) -> bool {
+    // `//host` and `/\host` are other hosts to a browser; a path that decodes to one, or
+    // climbs to one, is refused as well. Only plain visible ASCII goes into a header.
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\' && byte != b'#');
+    let path = text.split('?').next().unwrap_or_default();
+    let lower = path.to_ascii_lowercase();
+    let hidden = [
+        "//", "/.", "%2f", "%5c", "%2e", "%00", "%25", "%09", "%0a", "%0d", "@",
+    ];
+    text.len() <= LONGEST
+        && text.starts_with('/')
+        && plain
+        && !hidden.iter().any(|trick| lower.contains(trick))
+        && lower != "/api"
+        && !lower.starts_with("/api/")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+
+    #[test]
+    fn local_paths_pass() {
+        for good in ["/", "/streamlit", "/app/page?x=1&y=%2F", "/a-b_c~d"] {
+            assert!(is_local_path(good), "{good}");
+        }
+    }
+
+    #[test]
+    fn redirect_tricks_do_not() {
+        // A21: each of these has led some proxy's users elsewhere.
+        for bad in [
+            "",
+            "evil.test",
+            "https://evil.test",
+            "//evil.test",
+            "///evil.test",
+            "/\\evil.test",
+            "\\/evil.test",
+            "/\t/evil.test",
+            "/%09/evil.test",
+            "/%2f/evil.test",
+            "/%2Fevil.test",
+            "/%5cevil.test",
+            "/./evil.test",
+            "/../evil.test",
+            "//evil.test/%2e%2e",
+            "/%2e%2e//evil.test",
+            "/.evil.test",
+            "/ /evil.test",
+            "/a\r\nSet-Cookie: x=1",
+            "/\u{2215}evil.test",
+            "/\u{ff0f}evil.test",
+            "javascript:alert(1)",
+            "/a@evil.test",
+            "/%252fevil.test",
+            "/x#y",
+            "/api",
+            "/api/auth/logout",
+            "/API/auth/logout",
+            "/api?x",
+        ] {
+            assert!(!is_local_path(bad), "{bad:?}");
+        }
+        assert!(!is_local_path(&format!("/{}", "a".repeat(LONGEST))));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_passes_stays_on_our_origin(text in "[/\\\\%.@a-z0-9:?#\t ]{0,40}") {
+            if is_local_path(&text) {
+                let base = Url::parse("https://login.example.org/api/auth/callback").unwrap();
+                let target = base.join(&text).unwrap();
+                prop_assert_eq!(target.host_str(), Some("login.example.org"));
+                prop_assert_eq!(target.scheme(), "https");
+                prop_assert!(!target.path().starts_with("/api/"));
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! `POST /api/auth/revoke` (back channel): the Streamlit host signs its person out.
+
+use axum::extract::State;
+use http::StatusCode;
+use shared::back_channel::RevokeRequest;
+use shared::error::EndReason;
+
+use super::logout::SignOut;
+use crate::error::AppError;
+use crate::requests::HostJson;
+use crate::sessions::{Sessions, Standing};
+
+/// Ends the session behind a grant; with `everywhere` all sessions of that person.
+///
+/// # Errors
+/// Only for a bad credential, or if the store cannot write: a grant that is gone is fine.
+pub async fn revoke(
+    State(sessions): State<Sessions>,
+    State(sign_out): State<SignOut>,
+    HostJson(request): HostJson<RevokeRequest>,
+) -> Result<StatusCode, AppError> {
+    if let Standing::Live(live) = sessions.by_grant(&request.grant).await? {
+        if request.everywhere {
+            for id in sessions.of_same_subject(&live.session).await? {
+                sign_out.end(id, EndReason::SignedOut).await?;
+            }
+        }
+        sign_out.end(live.id, EndReason::SignedOut).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,90 @@
+//! The address of the client, for fair shares. `X-Forwarded-For` is believed only as far as
+//! `TRUSTED_PROXIES` reach: whoever forges it behind none of them changes nothing.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
+use http::HeaderMap;
+use http::request::Parts;
+use ipnet::IpNet;
+
+use crate::error::AppError;
+use crate::state::Config;
+
+/// The nearest address that is not a proxy of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+impl<S> FromRequestParts<S> for ClientAddress
+where
+    S: Send + Sync,
+    Config: FromRef<S>,
+{
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
+        Ok(Self(nearest(
+            peer,
+            &parts.headers,
+            &Config::from_ref(state).trusted_proxies,
+        )))
+    }
+}
+
+fn nearest(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_ours = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let mut nearest = peer;
+    let forwarded: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    // From the right: each proxy of ours vouches for the one address that it appended.
+    for hop in forwarded.into_iter().rev() {
+        let Ok(hop) = hop.trim().parse() else { break };
+        if !is_ours(&nearest) {
+            break;
+        }
+        nearest = hop;
+    }
+    nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, forwarded: &str, trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+        let trusted: Vec<_> = trusted
+            .iter()
+            .map(|network| network.parse().unwrap())
+            .collect();
+        nearest(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn forwarded_addresses_count_only_behind_trusted_proxies() {
+        assert_eq!(client("198.51.100.1", "203.0.113.9", &[]), "198.51.100.1");
+        assert_eq!(
+            client("10.0.0.1", "203.0.113.9", &["10.0.0.0/8"]),
+            "203.0.113.9"
+        );
+        // What the client itself wrote stands further left and is not reached.
+        assert_eq!(
+            client("10.0.0.1", "192.0.2.1, 203.0.113.9", &["10.0.0.0/8"]),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client("10.0.0.1", "203.0.113.9, 10.0.0.2", &["10.0.0.0/8"]),
+            "203.0.113.9"
+        );
+        assert_eq!(client("10.0.0.1", "nonsense", &["10.0.0.0/8"]), "10.0.0.1");
+    }
+}

@@ -1,0 +1,251 @@
+//! Names, attributes and reading of our cookies. What is in them is opaque here.
+//!
+//! On https every name has the `__Host-` prefix, which no sub-domain and no plain-http
+//! page can plant (RFC 6265bis §4.1.3.2). On plain http (loopback) there is no prefix and
+//! the frame cookie goes out twice, so that each engine keeps one of the two.
+
+use cookie::time::Duration;
+use cookie::{Cookie, CookieBuilder, SameSite};
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::config::{ResponseMode, Settings};
+
+/// Cookies of one name that are looked at; a planted flood of them must not cost us.
+const MOST_OF_ONE_NAME: usize = 4;
+
+/// How cookies are named and marked here.
+#[derive(Clone, Copy)]
+pub struct CookiePolicy {
+    https: bool,
+    transaction_same_site: SameSite,
+}
+
+/// Which of the two cookies a request is judged by; never by both, so that two cookies
+/// never mix two people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Caller {
+    /// The component's frame.
+    Frame,
+    /// A page of our own, in popup or tab.
+    Page,
+}
+
+impl Caller {
+    /// Frames say so in a header, which no foreign page can send without CORS.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let named = headers.get(shared::routes::CALLER_HEADER);
+        if named.is_some_and(|value| value == shared::routes::FRAME) {
+            Self::Frame
+        } else {
+            Self::Page
+        }
+    }
+}
+
+impl CookiePolicy {
+    /// The policy for these settings.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            https: settings.base.is_https(),
+            transaction_same_site: match settings.response_mode {
+                ResponseMode::Query => SameSite::Lax,
+                // The provider's page posts cross-site: a Lax cookie would stay at home.
+                ResponseMode::FormPost => SameSite::None,
+            },
+        }
+    }
+
+    fn page_name(self) -> &'static str {
+        if self.https {
+            "__Host-component-auth0"
+        } else {
+            "component-auth0"
+        }
+    }
+
+    fn frame_names(self) -> &'static [&'static str] {
+        if self.https {
+            &["__Host-component-auth0-frame"]
+        } else {
+            &["component-auth0-frame", "component-auth0-frame-lax"]
+        }
+    }
+
+    fn transaction_prefix(self) -> &'static str {
+        if self.https {
+            "__Host-component-auth0-login-"
+        } else {
+            "component-auth0-login-"
+        }
+    }
+
+    /// The ids that the request carries for `caller`: more than one if somebody planted
+    /// some, and then the valid one counts.
+    #[must_use]
+    pub fn session_ids(self, headers: &HeaderMap, caller: Caller) -> Vec<String> {
+        let names: &[&str] = match caller {
+            Caller::Page => &[self.page_name()],
+            Caller::Frame => self.frame_names(),
+        };
+        let mut ids: Vec<String> = Vec::new();
+        for cookie in cookies(headers).filter(|cookie| names.contains(&cookie.name())) {
+            let id = cookie.value();
+            if crate::values::is_random_256(id) && !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
+            if ids.len() == MOST_OF_ONE_NAME {
+                break;
+            }
+        }
+        ids
+    }
+
+    /// `Set-Cookie` values that give `caller` its session cookie for `max_age` seconds.
+    #[must_use]
+    pub fn session(self, caller: Caller, id: &str, max_age: i64) -> Vec<HeaderValue> {
+        let of = |name: &'static str| {
+            Cookie::build((name, id.to_owned())).max_age(Duration::seconds(max_age))
+        };
+        match caller {
+            Caller::Page => vec![self.finish(of(self.page_name()).same_site(SameSite::Lax))],
+            Caller::Frame => self
+                .frame_names()
+                .iter()
+                .enumerate()
+                .map(|(index, name)| match index {
+                    0 => finish_secure(of(name).same_site(SameSite::None).partitioned(true), true),
+                    _ => finish_secure(of(name).same_site(SameSite::Lax), false),
+                })
+                .collect(),
+        }
+    }
+
+    /// `Set-Cookie` values that take `caller`'s session cookie away.
+    #[must_use]
+    pub fn clear_session(self, caller: Caller) -> Vec<HeaderValue> {
+        self.session(caller, "", 0)
+    }
+
+    /// All transaction cookies of the request, as id and sealed value.
+    #[must_use]
+    pub fn transactions(self, headers: &HeaderMap) -> Vec<(String, String)> {
+        cookies(headers)
+            .filter_map(|cookie| {
+                let id = cookie.name().strip_prefix(self.transaction_prefix())?;
+                Some((id.to_owned(), cookie.value().to_owned()))
+            })
+            .collect()
+    }
+
+    /// `Set-Cookie` value for one login's transaction.
+    #[must_use]
+    pub fn transaction(self, id: &str, sealed: String, max_age: i64) -> HeaderValue {
+        let name = format!("{}{id}", self.transaction_prefix());
+        let cookie = Cookie::build((name, sealed))
+            .same_site(self.transaction_same_site)
+            .max_age(Duration::seconds(max_age));
+        match self.transaction_same_site {
+            SameSite::None => finish_secure(cookie, true),
+            _ => self.finish(cookie),
+        }
+    }
+
+    /// `Set-Cookie` value that takes one login's transaction away.
+    #[must_use]
+    pub fn clear_transaction(self, id: &str) -> HeaderValue {
+        self.transaction(id, String::new(), 0)
+    }
+
+    fn finish(self, cookie: CookieBuilder<'static>) -> HeaderValue {
+        finish_secure(cookie, self.https)
+    }
+}
+
+fn finish_secure(cookie: CookieBuilder<'static>, secure: bool) -> HeaderValue {
+    let cookie = cookie.http_only(true).secure(secure).path("/").build();
+    HeaderValue::try_from(cookie.to_string())
+        .unwrap_or_else(|_| unreachable!("our names and base64url values are header-safe"))
+}
+
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(Cookie::split_parse)
+        .filter_map(Result::ok)
+}
+
+/// Adds `Set-Cookie` values to an answer.
+pub fn append(headers: &mut HeaderMap, cookies: impl IntoIterator<Item = HeaderValue>) {
+    for cookie in cookies {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HTTPS: CookiePolicy = CookiePolicy {
+        https: true,
+        transaction_same_site: SameSite::Lax,
+    };
+    const HTTP: CookiePolicy = CookiePolicy {
+        https: false,
+        transaction_same_site: SameSite::Lax,
+    };
+    const ID: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    fn text(values: &[HeaderValue]) -> Vec<&str> {
+        values.iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn attributes_are_as_designed() {
+        insta::assert_debug_snapshot!(
+            [
+                text(&HTTPS.session(Caller::Page, ID, 60)),
+                text(&HTTPS.session(Caller::Frame, ID, 60)),
+                text(&HTTP.session(Caller::Page, ID, 60)),
+                text(&HTTP.session(Caller::Frame, ID, 60)),
+                text(&[HTTPS.transaction("id", "sealed".into(), 600)]),
+                text(&[CookiePolicy { transaction_same_site: SameSite::None, ..HTTPS }
+                    .transaction("id", "sealed".into(), 600)]),
+                text(&HTTPS.clear_session(Caller::Frame)),
+            ],
+            @""
+        );
+    }
+
+    #[test]
+    fn frame_and_page_are_never_judged_by_the_others_cookie() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::COOKIE,
+            format!("__Host-component-auth0={ID}").parse().unwrap(),
+        );
+        assert_eq!(HTTPS.session_ids(&headers, Caller::Page), [ID]);
+        assert!(HTTPS.session_ids(&headers, Caller::Frame).is_empty());
+        assert!(HTTP.session_ids(&headers, Caller::Page).is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_cookies_and_malformed_ids_cost_nothing() {
+        let other = |n: usize| format!("component-auth0={n:0>43}");
+        let flood: Vec<_> = (0..100)
+            .map(other)
+            .chain(["component-auth0=../etc".into()])
+            .collect();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, flood.join("; ").parse().unwrap());
+        assert_eq!(
+            HTTP.session_ids(&headers, Caller::Page).len(),
+            MOST_OF_ONE_NAME
+        );
+        headers.insert(header::COOKIE, "component-auth0=../etc".parse().unwrap());
+        assert!(HTTP.session_ids(&headers, Caller::Page).is_empty());
+    }
+}

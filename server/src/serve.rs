@@ -1,0 +1,97 @@
+//! Listens, and stops in good order. On hyper-util rather than `axum::serve`, which has no
+//! time-out for request headers: a client that sends a byte every ten seconds would hold
+//! its connection for ever (E40).
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tower::Service as _;
+
+/// A request's headers arrive within this, or the connection ends.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Headers of a request, all together. Eight login transactions and the session fit.
+const LARGEST_HEADERS: usize = 32 * 1024;
+/// Header fields of a request.
+const MOST_HEADERS: usize = 100;
+/// After the signal, requests under way get this long.
+const DRAIN: Duration = Duration::from_secs(8);
+/// Out of file descriptors: wait for some to close, rather than spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves `router` until `shutdown` resolves, then lets requests under way finish.
+///
+/// # Errors
+/// None at present: trouble with one connection never ends the others.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let graceful = GracefulShutdown::new();
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .max_buf_size(LARGEST_HEADERS)
+        .max_headers(MOST_HEADERS);
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        let Ok((stream, peer)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let connection =
+            http.serve_connection(TokioIo::new(prepared(stream)), service(&router, peer));
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not finish before the end");
+    }
+    Ok(())
+}
+
+/// Small answers go out at once instead of waiting for a full packet.
+fn prepared(stream: TcpStream) -> TcpStream {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY was not set");
+    }
+    stream
+}
+
+fn service(
+    router: &Router,
+    peer: SocketAddr,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = axum::response::Response,
+    Error = Infallible,
+    Future: Send,
+> + use<> {
+    let router = router.clone();
+    hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        // A router is always ready to be called.
+        router.clone().call(request)
+    })
+}

@@ -1,0 +1,156 @@
+//! What handlers can ask for. Each takes the part it uses, none the whole.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use oidc::{Clock, HttpClient, Provider, ProviderSettings, Random};
+use session_store::{KeyRing, SessionStore};
+
+use crate::assets::Assets;
+use crate::auth::logout::SignOut;
+use crate::auth::refresh::AccessTokens;
+use crate::auth::transaction::Transactions;
+use crate::auth::waiting::Waiting;
+use crate::config::Settings;
+use crate::cookies::CookiePolicy;
+use crate::remote_api::RemoteApi;
+use crate::sessions::Sessions;
+
+/// The settings, shared.
+#[derive(Clone)]
+pub struct Config(Arc<Settings>);
+
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.0
+    }
+}
+
+/// Everything. Cheap to clone.
+#[derive(Clone, FromRef)]
+pub struct AppState {
+    config: Config,
+    provider: Provider,
+    sessions: Sessions,
+    transactions: Transactions,
+    waiting: Waiting,
+    cookies: CookiePolicy,
+    tokens: AccessTokens,
+    sign_out: SignOut,
+    callback: Callback,
+    assets: Assets,
+    remote_api: RemoteApi,
+}
+
+/// What finishing a login needs.
+#[derive(Clone)]
+pub struct Callback {
+    /// The settings.
+    pub config: Config,
+    /// The provider.
+    pub provider: Provider,
+    /// Login transactions.
+    pub transactions: Transactions,
+    /// Sessions.
+    pub sessions: Sessions,
+    /// Frames that wait for a result.
+    pub waiting: Waiting,
+    /// Cookies.
+    pub cookies: CookiePolicy,
+}
+
+/// What comes from outside: tests bring their own.
+pub struct Outside {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Where sessions live.
+    pub store: Arc<dyn SessionStore>,
+    /// The built frontend.
+    pub assets: Assets,
+}
+
+impl AppState {
+    /// Puts the parts together. Must be called on the async runtime.
+    ///
+    /// # Errors
+    /// If the TLS stack cannot be set up or the secrets are too short.
+    pub fn new(settings: Settings, outside: Outside) -> anyhow::Result<Self> {
+        let Outside {
+            clock,
+            random,
+            store,
+            assets,
+        } = outside;
+        let settings = Arc::new(settings);
+        let config = Config(Arc::clone(&settings));
+        let cookies = CookiePolicy::new(&settings);
+        let provider = Provider::new(
+            ProviderSettings {
+                issuer: settings.issuer.clone(),
+                client_id: settings.client_id.clone(),
+                client_secret: settings.client_secret.clone(),
+                algorithms: settings.algorithms.clone(),
+                clock_skew: settings.clock_skew,
+            },
+            HttpClient::new()?,
+            Arc::clone(&clock),
+            Arc::clone(&random),
+        );
+        let secrets = &settings.session_secrets;
+        let sessions = Sessions::new(
+            store,
+            KeyRing::derive(secrets, "session")?,
+            clock,
+            random,
+            settings.lifetimes,
+        );
+        let transactions = Transactions::new(
+            KeyRing::derive(secrets, "transaction")?,
+            cookies,
+            Arc::clone(&settings),
+        );
+        let waiting = Waiting::new(sessions.clone());
+        let tokens = AccessTokens::new(provider.clone(), sessions.clone(), config.clone());
+        Ok(Self {
+            sign_out: SignOut::new(
+                sessions.clone(),
+                tokens.clone(),
+                provider.clone(),
+                config.clone(),
+            ),
+            callback: Callback {
+                config: config.clone(),
+                provider: provider.clone(),
+                transactions: transactions.clone(),
+                sessions: sessions.clone(),
+                waiting: waiting.clone(),
+                cookies,
+            },
+            remote_api: RemoteApi::new(settings.remote_api.clone())?,
+            config,
+            provider,
+            sessions,
+            transactions,
+            waiting,
+            cookies,
+            tokens,
+            assets,
+        })
+    }
+
+    /// Fetches the provider's metadata and keys ahead of the first login. A provider that is
+    /// down keeps nobody from starting: the first request tries again.
+    pub async fn warm_up(self) {
+        if let Err(error) = self.provider.ready().await {
+            tracing::warn!(
+                error = crate::error::causes(&error),
+                "the provider is not ready yet"
+            );
+        }
+    }
+}
