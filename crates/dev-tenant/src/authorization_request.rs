@@ -124,7 +124,7 @@ fn callback_mismatch(client: &Client, redirect_uri: &str) -> ErrorPage {
             client.name
         ))
         .hint("URLs are compared exactly: scheme, host (localhost is not 127.0.0.1), port, path, trailing slash.")
-        .hint("Add it to `callbacks` of the application, or its base URL to `allowed_base_urls`, in the tenant's settings.")
+        .hint("Add it to “callbacks” of the application, or its base URL to “allowed_base_urls”, in the tenant's settings.")
         .list("Allowed callback URLs", &client.callbacks)
 }
 

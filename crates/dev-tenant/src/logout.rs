@@ -172,8 +172,8 @@ fn allowed_return(
     parsed.ok_or_else(|| {
         refused("Logout URL mismatch")
             .detail(format!("The {parameter} “{uri}” is not in the list of allowed logout URLs."))
-            .hint("URLs are compared exactly, trailing slash included. Add it to `logout_urls` of the application in the tenant's settings.")
-            .hint("Without client_id and id_token_hint only the tenant's own `allowed_logout_urls` count.")
+            .hint("URLs are compared exactly, trailing slash included. Add it to “logout_urls” of the application in the tenant's settings.")
+            .hint("Without client_id and id_token_hint only the tenant's own “allowed_logout_urls” count.")
             .list("Allowed logout URLs", allowed)
     })
 }

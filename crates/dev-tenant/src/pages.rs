@@ -105,7 +105,7 @@ fn person(user: &User) -> Markup {
     html! {
         span.initials aria-hidden="true" { (initials(user)) }
         span.who {
-            strong { (user.name) } " " code { (user.username) " / " (user.password.reveal()) }
+            strong { (user.name) } br; code { (user.username) " / " (user.password.reveal()) }
             @if user.blocked { " " span.tag { "blocked" } }
             span.facts {
                 @if user.roles.is_empty() { "no roles" } @else { (user.roles.join(", ")) }
