@@ -17,7 +17,7 @@ use crate::config::{LogFormat, Lookup, Problem, Settings, StoreLocation, parse_e
 use crate::state::{AppState, Outside};
 use crate::{development, router, serve, telemetry};
 
-const PURGE_EVERY: Duration = Duration::from_secs(60);
+const PURGE_EVERY: Duration = Duration::from_mins(1);
 
 /// Sign-in for Streamlit apps, with Auth0 or any OpenID Connect provider.
 #[derive(Parser)]

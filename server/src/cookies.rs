@@ -216,7 +216,32 @@ mod tests {
                     .transaction("id", "sealed".into(), 600)]),
                 text(&HTTPS.clear_session(Caller::Frame)),
             ],
-            @""
+            @r#"
+            [
+                [
+                    "__Host-component-auth0=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60",
+                ],
+                [
+                    "__Host-component-auth0-frame=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; HttpOnly; SameSite=None; Partitioned; Secure; Path=/; Max-Age=60",
+                ],
+                [
+                    "component-auth0=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; HttpOnly; SameSite=Lax; Path=/; Max-Age=60",
+                ],
+                [
+                    "component-auth0-frame=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; HttpOnly; SameSite=None; Partitioned; Secure; Path=/; Max-Age=60",
+                    "component-auth0-frame-lax=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; HttpOnly; SameSite=Lax; Path=/; Max-Age=60",
+                ],
+                [
+                    "__Host-component-auth0-login-id=sealed; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600",
+                ],
+                [
+                    "__Host-component-auth0-login-id=sealed; HttpOnly; SameSite=None; Secure; Path=/; Max-Age=600",
+                ],
+                [
+                    "__Host-component-auth0-frame=; HttpOnly; SameSite=None; Partitioned; Secure; Path=/; Max-Age=0",
+                ],
+            ]
+            "#
         );
     }
 

@@ -54,6 +54,7 @@ const LARGEST_BODY: usize = 64 * 1024;
 
 /// All routes with all their protections.
 pub fn router(state: AppState) -> Router {
+    pages::start_renderer();
     let config = Config::from_ref(&state);
     let headers = SecurityHeaders::new(config.clone(), &Assets::from_ref(&state));
     browser_routes()

@@ -1,4 +1,4 @@
-//! Our own pages, rendered on the server with leptos_axum: no script of the framework, no
+//! Our own pages, rendered on the server with `leptos_axum`: no script of the framework, no
 //! hydration, nothing that a strict CSP would have to allow. Text goes in as text nodes and
 //! attributes, which Leptos escapes; `inner_html` is not used.
 
@@ -24,6 +24,12 @@ pub use self::signed_in::signed_in;
 pub use self::signed_out::signed_out;
 
 type Chunks = Pin<Box<dyn Stream<Item = String> + Send>>;
+
+/// Lets Leptos run its tasks on this runtime. To be called once, before the first page.
+pub fn start_renderer() {
+    // An error says that it was started before: a second router in the same process.
+    let _ = any_spawner::Executor::init_tokio();
+}
 
 /// Renders a page.
 async fn render<V: IntoView + 'static>(

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::{Clock, Random};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,6 +15,7 @@ use session_store::{
     HandleKind, KeyHash, KeyRing, NewHandle, NewSession, SessionId, SessionStore, StoreError,
     StoredSession, Updated,
 };
+use sha2::{Digest as _, Sha256};
 use shared::error::EndReason;
 
 use crate::config::Lifetimes;
@@ -84,17 +87,8 @@ impl LiveSession {
 }
 
 fn reference(id: SessionId) -> String {
-    use std::fmt::Write as _;
-    let hash = KeyHash::of_parts(&["ref", &hex(&id.0)]);
-    let mut reference = String::with_capacity(24);
-    for byte in &hash.as_bytes()[..12] {
-        let _ = write!(reference, "{byte:02x}");
-    }
-    reference
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let labelled = [b"ref".as_slice(), &id.0].concat();
+    URL_SAFE_NO_PAD.encode(&Sha256::digest(&labelled)[..12])
 }
 
 /// What became of the session behind a handle.
@@ -195,7 +189,7 @@ impl Sessions {
             subject: KeyHash::of_parts(&[&session.issuer, &session.subject]),
             expires_at,
         };
-        let handle = self.handle(cookie_kind(caller), &cookie, id, session.absolute_expiry);
+        let handle = handle(cookie_kind(caller), &cookie, id, session.absolute_expiry);
         self.store.create_session(new, vec![handle]).await?;
         Ok((id, cookie))
     }
@@ -210,22 +204,9 @@ impl Sessions {
         live: &LiveSession,
     ) -> Result<String, StoreError> {
         let value = random_256(&*self.random);
-        let handle = self.handle(kind, &value, live.id, live.session.absolute_expiry);
+        let handle = handle(kind, &value, live.id, live.session.absolute_expiry);
         self.store.put_handle(handle).await?;
         Ok(value)
-    }
-
-    fn handle(&self, kind: HandleKind, value: &str, id: SessionId, absolute: i64) -> NewHandle {
-        let remember_until = absolute.saturating_add(REMEMBER_ENDED_SECONDS);
-        NewHandle {
-            kind,
-            key: KeyHash::of(value),
-            session: Some(id),
-            sealed: Vec::new(),
-            // Past the session's own end, so that the holder hears "expired", not "unknown".
-            expires_at: remember_until,
-            remember_until,
-        }
     }
 
     /// The live session of the first cookie id that leads to one, and moves its expiry.
@@ -403,6 +384,19 @@ impl Sessions {
     #[must_use]
     pub fn random(&self) -> &dyn Random {
         &*self.random
+    }
+}
+
+fn handle(kind: HandleKind, value: &str, id: SessionId, absolute: i64) -> NewHandle {
+    let remember_until = absolute.saturating_add(REMEMBER_ENDED_SECONDS);
+    NewHandle {
+        kind,
+        key: KeyHash::of(value),
+        session: Some(id),
+        sealed: Vec::new(),
+        // Past the session's own end, so that the holder hears "expired", not "unknown".
+        expires_at: remember_until,
+        remember_until,
     }
 }
 

@@ -36,6 +36,20 @@ pub fn verified(session: &Session) -> User {
     }
 }
 
+/// Claims of an ID token that speak of the token, not of the person: checked when it was
+/// verified, and of no use to an app.
+const TOKEN_CLAIMS: [&str; 12] = [
+    "iss", "aud", "exp", "iat", "nbf", "jti", "azp", "nonce", "at_hash", "c_hash", "s_hash", "sid",
+];
+
+/// The claims about the person.
+#[must_use]
+pub fn personal_claims(verified: &Map<String, Value>) -> Map<String, Value> {
+    let mut claims = verified.clone();
+    claims.retain(|name, _| !TOKEN_CLAIMS.contains(&name.as_str()));
+    claims
+}
+
 /// Roles from the configured claim: a list of strings, or one string.
 #[must_use]
 pub fn roles(claims: &Map<String, Value>, roles_claim: Option<&str>) -> Vec<String> {

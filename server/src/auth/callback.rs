@@ -19,6 +19,7 @@ use crate::redirect::see_other;
 use crate::requests::is_prefetch;
 use crate::sessions::{CachedAccessToken, Session};
 use crate::state::Callback;
+use crate::user::personal_claims;
 
 /// The response in the query of a redirect.
 ///
@@ -231,7 +232,7 @@ impl Callback {
             issuer: id_token.issuer().as_str().to_owned(),
             subject: id_token.subject().as_str().to_owned(),
             provider_session: id_token.session_id().map(str::to_owned),
-            claims: id_token.claims().clone(),
+            claims: personal_claims(id_token.claims()),
             id_token: raw.map(|raw| raw.expose().to_owned()),
             refresh_token: tokens
                 .refresh_token

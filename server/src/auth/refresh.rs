@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::error::AppError;
 use crate::sessions::{CachedAccessToken, LiveSession, Session, Sessions, Standing};
 use crate::state::Config;
+use crate::user::personal_claims;
 use crate::values::random_256;
 
 /// A holder of the lease that died blocks nobody longer than this. More than two attempts
@@ -302,7 +303,10 @@ impl AccessTokens {
             .verify(raw, &expectations, self.provider.now())
             .await
         {
-            Ok(verified) => Ok(Some((raw.expose().to_owned(), verified.claims().clone()))),
+            Ok(id_token) => Ok(Some((
+                raw.expose().to_owned(),
+                personal_claims(id_token.claims()),
+            ))),
             // The tokens came from the token endpoint itself: keep them, and the old claims.
             Err(VerificationError::KeysUnavailable(_)) => Ok(None),
             Err(VerificationError::Invalid(fault)) => {
@@ -364,7 +368,7 @@ pub async fn permissions_of(
     };
     let verifier = AccessTokenVerifier::new(provider.signing_keys(), policy);
     match verifier.verify(token.expose(), provider.now()).await {
-        Ok(verified) => verified.permissions().to_vec(),
+        Ok(access_token) => access_token.permissions().to_vec(),
         Err(_) => Vec::new(),
     }
 }

@@ -437,13 +437,11 @@ impl<'a> Parser<'a> {
             .lookup
             .value("SESSION_STORE")
             .unwrap_or("sqlite:component-auth0.db");
-        match text.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
-            Some(path) => StoreLocation::Sqlite(PathBuf::from(path)),
-            None => {
-                self.problem("SESSION_STORE", "must be sqlite:PATH");
-                StoreLocation::Sqlite(PathBuf::new())
-            }
+        let path = text.strip_prefix("sqlite:").filter(|path| !path.is_empty());
+        if path.is_none() {
+            self.problem("SESSION_STORE", "must be sqlite:PATH");
         }
+        StoreLocation::Sqlite(PathBuf::from(path.unwrap_or_default()))
     }
 
     fn lifetimes(&mut self) -> Lifetimes {
