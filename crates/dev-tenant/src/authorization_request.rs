@@ -72,41 +72,18 @@ pub(crate) fn reply_to<'s>(
     settings: &'s Settings,
     parameters: &Parameters,
 ) -> Result<(&'s Client, ReplyTo), ErrorPage> {
-    let client_id = parameters.find("client_id").ok_or_else(|| {
-        ErrorPage::new(
-            StatusCode::BAD_REQUEST,
-            "Missing required parameter: client_id",
-        )
-    })?;
-    let client = settings.client(client_id).ok_or_else(|| {
-        ErrorPage::new(StatusCode::BAD_REQUEST, "Unknown client")
-            .detail(format!("No application has the client_id “{client_id}”."))
-            .hint(
-                "Compare AUTH0_CLIENT_ID with the applications listed on the tenant's start page.",
-            )
-    })?;
-    let redirect_uri = parameters.find("redirect_uri").ok_or_else(|| {
-        ErrorPage::new(
-            StatusCode::BAD_REQUEST,
-            "Missing required parameter: redirect_uri",
-        )
-        .detail(format!("The application {} sent none.", client.name))
-    })?;
-    if !client
-        .callbacks
-        .iter()
-        .any(|allowed| allowed == redirect_uri)
-    {
+    let client = client(settings, parameters)?;
+    let redirect_uri = required(parameters, "redirect_uri")?;
+    let mut callbacks = client.callbacks.iter();
+    if !callbacks.any(|allowed| allowed == redirect_uri) {
         return Err(callback_mismatch(client, redirect_uri));
     }
     let mode = match parameters.find("response_mode") {
         None | Some("query") => ResponseMode::Query,
         Some("form_post") => ResponseMode::FormPost,
         Some(other) => {
-            return Err(
-                ErrorPage::new(StatusCode::BAD_REQUEST, "Unsupported response_mode")
-                    .detail(format!("“{other}” is not one of query, form_post.")),
-            );
+            let page = ErrorPage::new(StatusCode::BAD_REQUEST, "Unsupported response_mode");
+            return Err(page.detail(format!("“{other}” is not one of query, form_post.")));
         }
     };
     let reply_to = ReplyTo {
@@ -115,6 +92,22 @@ pub(crate) fn reply_to<'s>(
         state: parameters.owned("state"),
     };
     Ok((client, reply_to))
+}
+
+fn client<'s>(settings: &'s Settings, parameters: &Parameters) -> Result<&'s Client, ErrorPage> {
+    let client_id = required(parameters, "client_id")?;
+    settings.client(client_id).ok_or_else(|| {
+        ErrorPage::new(StatusCode::BAD_REQUEST, "Unknown client")
+            .detail(format!("No application has the client_id “{client_id}”."))
+            .hint("Compare AUTH0_CLIENT_ID with the applications on the tenant's start page.")
+    })
+}
+
+fn required<'p>(parameters: &'p Parameters, name: &str) -> Result<&'p str, ErrorPage> {
+    parameters.find(name).ok_or_else(|| {
+        let title = format!("Missing required parameter: {name}");
+        ErrorPage::new(StatusCode::BAD_REQUEST, &title)
+    })
 }
 
 fn callback_mismatch(client: &Client, redirect_uri: &str) -> ErrorPage {
@@ -135,30 +128,7 @@ pub(crate) fn parse(
     reply_to: ReplyTo,
     parameters: &Parameters,
 ) -> Result<AuthorizationRequest, Refusal> {
-    if let Some(name) = ["request", "request_uri"]
-        .into_iter()
-        .find(|name| parameters.find(name).is_some())
-    {
-        return Err(Refusal::new(
-            &format!("{name}_not_supported"),
-            format!("{name} is not supported"),
-        ));
-    }
-    match parameters.find("response_type") {
-        Some("code") => {}
-        None => {
-            return Err(Refusal::new(
-                "invalid_request",
-                "Missing required parameter: response_type",
-            ));
-        }
-        Some(other) => {
-            return Err(Refusal::new(
-                "unsupported_response_type",
-                format!("Unsupported response type: {other}"),
-            ));
-        }
-    }
+    supported(parameters)?;
     if !client.allows(GrantType::AuthorizationCode) {
         return Err(Refusal::new(
             "unauthorized_client",
@@ -179,6 +149,30 @@ pub(crate) fn parse(
         sign_up: parameters.find("screen_hint") == Some("signup"),
         expected_sub: None,
     })
+}
+
+/// Only the code flow, and no request objects.
+fn supported(parameters: &Parameters) -> Result<(), Refusal> {
+    if let Some(name) = ["request", "request_uri"]
+        .into_iter()
+        .find(|name| parameters.find(name).is_some())
+    {
+        return Err(Refusal::new(
+            &format!("{name}_not_supported"),
+            format!("{name} is not supported"),
+        ));
+    }
+    match parameters.find("response_type") {
+        Some("code") => Ok(()),
+        None => Err(Refusal::new(
+            "invalid_request",
+            "Missing required parameter: response_type",
+        )),
+        Some(other) => Err(Refusal::new(
+            "unsupported_response_type",
+            format!("Unsupported response type: {other}"),
+        )),
+    }
 }
 
 fn audience(settings: &Settings, parameters: &Parameters) -> Result<Option<String>, Refusal> {

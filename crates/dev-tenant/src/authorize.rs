@@ -133,43 +133,46 @@ pub(crate) fn grant(
     let Some(client) = settings.client(&request.client_id) else {
         return ErrorPage::new(StatusCode::BAD_REQUEST, "Unknown client").into_response();
     };
-    let now = tenant.now();
     let code = tenant.random();
-    let grant = Grant {
-        id: tenant.random(),
-        client_id: client.client_id.clone(),
-        sub: current.user.sub.clone(),
-        scopes: granted_scopes(
-            settings,
-            client,
-            &current.user,
-            &request.scopes,
-            request.audience.as_deref(),
-        ),
-        audience: request.audience.clone(),
-        auth_time: current.session.auth_time,
-        sid: current.session.sid.clone(),
-    };
     let record = Code {
-        grant,
+        grant: new_grant(tenant, client, request, current),
         redirect_uri: request.reply_to.redirect_uri.clone(),
         challenge: request.challenge.clone(),
         nonce: request.nonce.clone(),
-        expires_at: now + settings.code_seconds,
+        expires_at: tenant.now() + settings.code_seconds,
         used: false,
     };
+    remember(tenant, &code, record, current);
+    respond(tenant, &request.reply_to, vec![("code", code)])
+}
+
+fn new_grant(
+    tenant: &DevTenant,
+    client: &Client,
+    request: &AuthorizationRequest,
+    current: &CurrentSession,
+) -> Grant {
+    let settings = &tenant.shared.settings;
+    let audience = request.audience.as_deref();
+    Grant {
+        id: tenant.random(),
+        client_id: client.client_id.clone(),
+        sub: current.user.sub.clone(),
+        scopes: granted_scopes(settings, client, &current.user, &request.scopes, audience),
+        audience: request.audience.clone(),
+        auth_time: current.session.auth_time,
+        sid: current.session.sid.clone(),
+    }
+}
+
+fn remember(tenant: &DevTenant, code: &str, record: Code, current: &CurrentSession) {
+    let now = tenant.now();
     let mut store = tenant.shared.store.lock();
     if let Some(session) = store.sessions.find_mut(&current.key, now) {
-        session.clients.insert(client.client_id.clone());
+        session.clients.insert(record.grant.client_id.clone());
     }
-    store.codes.insert(
-        digest(&code),
-        record,
-        now + settings.code_seconds + CODE_MEMORY_SECONDS,
-        now,
-    );
-    drop(store);
-    respond(tenant, &request.reply_to, vec![("code", code)])
+    let forgotten_at = record.expires_at + CODE_MEMORY_SECONDS;
+    store.codes.insert(digest(code), record, forgotten_at, now);
 }
 
 /// Requested scopes that the person, the application and the API allow.

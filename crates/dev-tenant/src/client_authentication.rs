@@ -43,15 +43,18 @@ pub(crate) fn authenticate<'t>(
             "client_id differs from the Authorization header's",
         ));
     }
-    let proven = match (&client.client_secret, secret) {
-        (Some(expected), Some(sent)) => expected.matches(sent),
-        (None, None) => true,
-        _ => false,
-    };
-    if proven {
+    if proven(client, secret) {
         Ok(client)
     } else {
         Err(OAuthError::invalid_client())
+    }
+}
+
+fn proven(client: &Client, secret: Option<&str>) -> bool {
+    match (&client.client_secret, secret) {
+        (Some(expected), Some(sent)) => expected.matches(sent),
+        (None, None) => true,
+        _ => false,
     }
 }
 

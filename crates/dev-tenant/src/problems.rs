@@ -17,26 +17,7 @@ impl Settings {
                 self.issuer
             )),
         }
-        repeated(
-            &mut problems,
-            "users: username",
-            self.users.iter().map(|user| &user.username),
-        );
-        repeated(
-            &mut problems,
-            "users: sub",
-            self.users.iter().map(|user| &user.sub),
-        );
-        repeated(
-            &mut problems,
-            "clients: client_id",
-            self.clients.iter().map(|client| &client.client_id),
-        );
-        repeated(
-            &mut problems,
-            "apis: identifier",
-            self.apis.iter().map(|api| &api.identifier),
-        );
+        self.repetitions(&mut problems);
         for user in &self.users {
             self.unknown_scopes(
                 &mut problems,
@@ -58,6 +39,17 @@ impl Settings {
             problems.push(format!("default_audience: no API `{audience}`"));
         }
         problems
+    }
+
+    fn repetitions(&self, problems: &mut Vec<String>) {
+        let usernames = self.users.iter().map(|user| &user.username);
+        repeated(problems, "users: username", usernames);
+        let subjects = self.users.iter().map(|user| &user.sub);
+        repeated(problems, "users: sub", subjects);
+        let client_ids = self.clients.iter().map(|client| &client.client_id);
+        repeated(problems, "clients: client_id", client_ids);
+        let identifiers = self.apis.iter().map(|api| &api.identifier);
+        repeated(problems, "apis: identifier", identifiers);
     }
 
     fn unknown_scopes(

@@ -258,40 +258,11 @@ fn refresh_token(
     let token = form
         .find("refresh_token")
         .ok_or_else(|| OAuthError::invalid_request("Missing required parameter: refresh_token"))?;
-    let (mut grant, successor) = rotate(tenant, client, token)?;
-    let user = person(tenant, &grant.sub)?;
-    let settings = &tenant.shared.settings;
-    let requested = form.find("scope").map(|scope| words(Some(scope)));
-    if let Some(audience) = form
-        .find("audience")
-        .filter(|audience| grant.audience.as_deref() != Some(audience))
-    {
-        if !client
-            .refresh_tokens
-            .extra_audiences
-            .iter()
-            .any(|extra| extra == audience)
-            || settings.api(audience).is_none()
-        {
-            return Err(OAuthError::invalid_request(format!(
-                "This application may not refresh for the audience {audience}"
-            )));
-        }
-        grant.audience = Some(audience.to_owned());
-        grant.scopes.extend(requested.clone().unwrap_or_default());
-    }
-    // Permissions may have been taken away since the login.
-    let still = authorize::granted_scopes(
-        settings,
-        client,
-        &user,
-        &grant.scopes,
-        grant.audience.as_deref(),
-    );
-    grant.scopes = match requested {
-        Some(requested) => narrowed(&still, &requested)?,
-        None => still,
-    };
+    let family = family_of(tenant, client, token)?;
+    let user = person(tenant, &family.sub)?;
+    // Before the rotation: a request that asks too much must not spend the token.
+    let grant = refreshed_grant(tenant, client, &user, family, form)?;
+    let successor = rotate(tenant, client, token)?;
     Ok(person_response(
         tenant,
         client,
@@ -300,6 +271,39 @@ fn refresh_token(
         None,
         Some(successor),
     ))
+}
+
+/// What this refresh is for: the login's grant, or less, or another allowed API.
+fn refreshed_grant(
+    tenant: &DevTenant,
+    client: &Client,
+    user: &User,
+    mut grant: Grant,
+    form: &Parameters,
+) -> Result<Grant, OAuthError> {
+    let settings = &tenant.shared.settings;
+    let requested = form.find("scope").map(|scope| words(Some(scope)));
+    let other_audience = form
+        .owned("audience")
+        .filter(|audience| grant.audience.as_ref() != Some(audience));
+    if let Some(audience) = other_audience {
+        let allowed = &client.refresh_tokens.extra_audiences;
+        if !allowed.contains(&audience) || settings.api(&audience).is_none() {
+            return Err(OAuthError::invalid_request(format!(
+                "This application may not refresh for the audience {audience}"
+            )));
+        }
+        grant.audience = Some(audience);
+        grant.scopes.extend(requested.clone().unwrap_or_default());
+    }
+    // Permissions may have been taken away since the login.
+    let audience = grant.audience.as_deref();
+    let still = authorize::granted_scopes(settings, client, user, &grant.scopes, audience);
+    grant.scopes = match requested {
+        Some(requested) => narrowed(&still, &requested)?,
+        None => still,
+    };
+    Ok(grant)
 }
 
 /// RFC 6749 §6: a refresh may ask for less, never for more.
@@ -314,26 +318,36 @@ fn narrowed(granted: &[String], requested: &[String]) -> Result<Vec<String>, OAu
     }
 }
 
-fn rotate(tenant: &DevTenant, client: &Client, token: &str) -> Result<(Grant, String), OAuthError> {
-    let unknown = || OAuthError::invalid_grant("Unknown or invalid refresh token.");
+fn unknown_refresh_token() -> OAuthError {
+    OAuthError::invalid_grant("Unknown or invalid refresh token.")
+}
+
+/// The grant behind a refresh token of this client, spent or not.
+fn family_of(tenant: &DevTenant, client: &Client, token: &str) -> Result<Grant, OAuthError> {
+    let now = tenant.now();
+    let mut store = tenant.shared.store.lock();
+    let family = store.families.search(now, |family| family.knows(token));
+    family
+        .filter(|(_, family)| family.grant.client_id == client.client_id)
+        .map(|(_, family)| family.grant.clone())
+        .ok_or_else(unknown_refresh_token)
+}
+
+fn rotate(tenant: &DevTenant, client: &Client, token: &str) -> Result<String, OAuthError> {
     let now = tenant.now();
     let successor = tenant.random();
     let mut store = tenant.shared.store.lock();
-    let (_, family) = store
+    let (grant_id, family) = store
         .families
         .search(now, |family| family.knows(token))
-        .ok_or_else(unknown)?;
-    if family.grant.client_id != client.client_id {
-        return Err(unknown());
-    }
-    let grant = family.grant.clone();
+        .ok_or_else(unknown_refresh_token)?;
     match family.use_token(token, successor, &client.refresh_tokens, now) {
-        Use::Rotated(successor) => Ok((grant, successor)),
-        Use::Idle => Err(unknown()),
+        Use::Rotated(successor) => Ok(successor),
+        Use::Idle => Err(unknown_refresh_token()),
         Use::Reused => {
             tracing::warn!(client_id = %client.client_id, "refresh token reuse: the family is revoked");
-            store.revoke_grant(&grant.id);
-            Err(unknown())
+            store.revoke_grant(&grant_id);
+            Err(unknown_refresh_token())
         }
     }
 }

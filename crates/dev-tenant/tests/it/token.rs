@@ -374,6 +374,62 @@ async fn a_refresh_may_ask_for_less_and_never_for_more() {
 }
 
 #[tokio::test]
+async fn a_refused_refresh_request_spends_no_token() {
+    let mut browser = Browser::new();
+    let tokens = browser.tokens("ada", &for_api()).await;
+    let refresh_token = text(&tokens, "refresh_token");
+    let base = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh_token),
+    ];
+    for (extra, error) in [
+        (("scope", "read:export"), "invalid_scope"),
+        (("audience", "http://nowhere"), "invalid_request"),
+    ] {
+        let (_, code) = error_of(&mut browser, &[base[0], base[1], extra]).await;
+        assert_eq!(code, error);
+    }
+    browser.advance(100);
+    assert_eq!(browser.refresh(refresh_token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_refresh_reaches_another_api_only_where_the_application_may() {
+    let mut settings = Settings::default();
+    let mut second = settings.apis[0].clone();
+    second.identifier = "http://second.example".to_owned();
+    settings.users[0]
+        .permissions
+        .insert(second.identifier.clone(), vec!["read:chart".to_owned()]);
+    settings.clients[0].refresh_tokens.extra_audiences = vec![second.identifier.clone()];
+    settings.apis.push(second);
+    let mut browser = Browser::with(settings);
+    let tokens = browser.tokens("ada", &for_api()).await;
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", text(&tokens, "refresh_token")),
+        ("audience", "http://second.example"),
+        ("scope", "read:chart"),
+    ];
+    let refreshed = browser.token(&form).await.json();
+    let claims = browser
+        .verified(text(&refreshed, "access_token"))
+        .await
+        .unwrap();
+    assert_eq!(claims["aud"], "http://second.example");
+    assert_eq!(claims["scope"], "read:chart");
+    let again = browser
+        .refresh(text(&refreshed, "refresh_token"))
+        .await
+        .json();
+    let claims = unverified_claims(text(&again, "access_token"));
+    assert_eq!(
+        claims["aud"][0], API_IDENTIFIER,
+        "the login's audience stays"
+    );
+}
+
+#[tokio::test]
 async fn revocation_ends_the_family_and_unknown_tokens_are_fine() {
     let mut browser = Browser::new();
     let tokens = browser.tokens("ada", &[]).await;
