@@ -3,7 +3,7 @@
 //! By hand, because a serde bridge would cost a fifth of the page's size budget. What comes
 //! in is untrusted: a field of the wrong type is absent, nothing throws or panics.
 
-use js_sys::{Array, JSON, Object, Reflect};
+use js_sys::{Array, Object, Reflect};
 use shared::auth::{DisplayUser, HandoffRequest, SignedIn, TicketRequest};
 use shared::component::{
     Args, Command, CommandName, Event, InitialState, Known, KnownState, Props, Variant,
@@ -88,13 +88,14 @@ fn props(value: &JsValue) -> Props {
         return Props::new();
     }
     let names = Object::keys(&Object::from(value.clone()));
-    (0..names.length().min(MAX_ENTRIES))
-        .filter_map(|i| {
-            let name = names.get(i).as_string()?;
-            let words = string(value, &name)?;
-            Some((name, words))
-        })
-        .collect()
+    let mut props = Props::new();
+    for name in (0..names.length().min(MAX_ENTRIES)).filter_map(|i| names.get(i).as_string()) {
+        // Inserted one by one: collecting a map sorts, and the sort is 4 KB.
+        if let Some(words) = string(value, &name) {
+            props.insert(name, words);
+        }
+    }
+    props
 }
 
 /// The host page's theme.
@@ -202,11 +203,6 @@ pub(crate) fn object(fields: &[(&str, JsValue)]) -> JsValue {
         let _ = Reflect::set(&object, &JsValue::from_str(name), value);
     }
     object.into()
-}
-
-/// As JSON text.
-pub(crate) fn json(value: &JsValue) -> String {
-    JSON::stringify(value).map(String::from).unwrap_or_default()
 }
 
 fn text(words: &str) -> JsValue {

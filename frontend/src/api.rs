@@ -3,16 +3,18 @@
 //!
 //! It must not retry, wait or decide: the state machine does.
 
-use gloo_net::http::{RequestBuilder, Response};
 use js_sys::JSON;
 use shared::auth::{HandoffRequest, TicketRequest};
 use shared::error::ErrorCode;
 use shared::routes;
-use wasm_bindgen::JsValue;
-use web_sys::{AbortSignal, RequestCache, RequestCredentials, RequestRedirect};
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    AbortSignal, Headers, RequestCache, RequestCredentials, RequestInit, RequestRedirect, Response,
+};
 
-use crate::adapters;
 use crate::login::{HandoffAnswer, LogoutAnswer, TicketAnswer};
+use crate::{adapters, browser};
 
 /// Longer than the 8 s after which the host is told: a late answer is still welcome.
 const REQUEST_TIMEOUT_MS: u32 = 30_000;
@@ -26,8 +28,8 @@ struct Answer {
 
 /// Who is signed in, and a ticket for the host.
 pub(crate) async fn ticket(request: &TicketRequest) -> TicketAnswer {
-    let body = adapters::json(&adapters::ticket_request(request));
-    let Some(answer) = post(routes::TICKET, body, &timeout()).await else {
+    let body = adapters::ticket_request(request);
+    let Some(answer) = post(routes::TICKET, &body, &timeout()).await else {
         return TicketAnswer::Unreachable;
     };
     match answer.status {
@@ -44,8 +46,8 @@ pub(crate) async fn ticket(request: &TicketRequest) -> TicketAnswer {
 
 /// The result of the login that this frame began.
 pub(crate) async fn handoff(request: &HandoffRequest, signal: &AbortSignal) -> HandoffAnswer {
-    let body = adapters::json(&adapters::handoff_request(request));
-    let Some(answer) = post(routes::HANDOFF, body, signal).await else {
+    let body = adapters::handoff_request(request);
+    let Some(answer) = post(routes::HANDOFF, &body, signal).await else {
         return HandoffAnswer::Unreachable {
             retry_after_s: None,
         };
@@ -68,7 +70,7 @@ pub(crate) async fn handoff(request: &HandoffRequest, signal: &AbortSignal) -> H
 
 /// Ends the session of this frame.
 pub(crate) async fn logout() -> LogoutAnswer {
-    let Some(answer) = post(routes::LOGOUT, "{}".to_owned(), &timeout()).await else {
+    let Some(answer) = post(routes::LOGOUT, &adapters::object(&[]), &timeout()).await else {
         return LogoutAnswer::Failed;
     };
     match answer.status {
@@ -82,20 +84,6 @@ pub(crate) async fn logout() -> LogoutAnswer {
 }
 
 impl Answer {
-    async fn read(response: Response) -> Option<Self> {
-        let retry_after_s = response
-            .headers()
-            .get("retry-after")
-            .and_then(|seconds| seconds.trim().parse().ok());
-        let text = response.text().await.ok()?;
-        let body = JSON::parse(&text).unwrap_or(JsValue::NULL);
-        Some(Self {
-            status: response.status(),
-            retry_after_s,
-            body,
-        })
-    }
-
     /// The code of a definite refusal: 4xx, but neither a time-out nor too many requests.
     fn refusal(&self) -> Option<String> {
         let definite = (400..500).contains(&self.status) && !matches!(self.status, 408 | 429);
@@ -106,22 +94,37 @@ impl Answer {
     }
 }
 
-async fn post(path: &str, body: String, signal: &AbortSignal) -> Option<Answer> {
-    let response = RequestBuilder::new(path)
-        .method(gloo_net::http::Method::POST)
-        .header(routes::CALLER_HEADER, routes::FRAME)
-        .header("content-type", "application/json")
-        .credentials(RequestCredentials::SameOrigin)
-        .cache(RequestCache::NoStore)
-        // No route of the frame's redirects: a redirect is somebody else's answer.
-        .redirect(RequestRedirect::Error)
-        .abort_signal(Some(signal))
-        .body(body)
-        .ok()?
-        .send()
+async fn post(path: &str, body: &JsValue, signal: &AbortSignal) -> Option<Answer> {
+    let headers = Headers::new().ok()?;
+    headers.set(routes::CALLER_HEADER, routes::FRAME).ok()?;
+    headers.set("content-type", "application/json").ok()?;
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_headers(&headers);
+    init.set_body(&JSON::stringify(body).ok()?.into());
+    init.set_credentials(RequestCredentials::SameOrigin);
+    init.set_cache(RequestCache::NoStore);
+    // No route of the frame's redirects: a redirect is somebody else's answer.
+    init.set_redirect(RequestRedirect::Error);
+    init.set_signal(Some(signal));
+    let sent = browser::window().fetch_with_str_and_init(path, &init);
+    let response: Response = JsFuture::from(sent).await.ok()?.dyn_into().ok()?;
+    let retry_after_s = response
+        .headers()
+        .get("retry-after")
+        .ok()
+        .flatten()
+        .and_then(|seconds| seconds.trim().parse().ok());
+    let text = JsFuture::from(response.text().ok()?)
         .await
-        .ok()?;
-    Answer::read(response).await
+        .ok()?
+        .as_string()?;
+    let body = JSON::parse(&text).unwrap_or(JsValue::NULL);
+    Some(Answer {
+        status: response.status(),
+        retry_after_s,
+        body,
+    })
 }
 
 fn timeout() -> AbortSignal {

@@ -3,10 +3,11 @@
 //! No module reads a storage, a cookie, the query string or `window.opener`: the frame must
 //! work where they are refused, and take nothing from where others can write.
 
+use std::pin::Pin;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use js_sys::Promise;
 use wasm_bindgen::JsCast as _;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen::closure::Closure;
 use web_sys::{Document, VisibilityState, Window};
 
 use crate::login::Now;
@@ -63,12 +64,19 @@ pub(crate) fn random_id() -> Option<String> {
     random_bytes::<16>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Ends after the time; a hidden page's timers may be late.
-pub(crate) async fn sleep(ms: u32) {
+/// Calls back after the time; a hidden page's timers may be late.
+///
+/// Boxed, like [`spawn`]: one instance of the machinery instead of one for each caller is a
+/// tenth of the program.
+pub(crate) fn after(ms: u32, callback: Box<dyn FnOnce()>) {
+    let callback = Closure::once_into_js(callback);
     let ms = i32::try_from(ms).unwrap_or(i32::MAX);
-    let promise = Promise::new(&mut |resolve, _| {
-        // Without a timer the promise never ends: nothing is done too early.
-        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
-    });
-    let _ = JsFuture::from(promise).await;
+    // Without a timer nothing is done, rather than too early.
+    let _ = window()
+        .set_timeout_with_callback_and_timeout_and_arguments_0(callback.unchecked_ref(), ms);
+}
+
+/// Runs a future on the browser's event loop.
+pub(crate) fn spawn(future: Pin<Box<dyn Future<Output = ()>>>) {
+    wasm_bindgen_futures::spawn_local(future);
 }

@@ -9,11 +9,10 @@ use shared::auth::TicketRequest;
 use shared::component::{Args, Variant};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, HtmlElement, MessageEvent, Window};
 
 use crate::handoff::{Handoff, Poll};
-use crate::host_origins::{HostOrigins, META_NAME};
+use crate::host_origins::{HostOrigins, META_SELECTOR};
 use crate::labels::Labels;
 use crate::login::{Effect, HandoffAnswer, Input, Login, LogoutAnswer, Phase};
 use crate::popup::Popup;
@@ -106,7 +105,7 @@ impl Frame {
             let keep_focus = focus_is_inside();
             self.phase.set(phase);
             if keep_focus {
-                spawn_local(focus_first_control());
+                browser::after(0, Box::new(focus_first_control));
             }
         }
         for effect in effects {
@@ -139,10 +138,10 @@ impl Frame {
     /// The form of the waiting state is being submitted. Drawing now would take it out of
     /// the page, and the browser sends no form that is not in it.
     pub(crate) fn login_form_submitted(self) {
-        spawn_local(async move {
-            browser::sleep(0).await;
-            self.dispatch(Input::LoginFormSubmitted);
-        });
+        browser::after(
+            0,
+            Box::new(move || self.dispatch(Input::LoginFormSubmitted)),
+        );
     }
 
     /// The logout button: a window for the provider's page must open within the click.
@@ -170,10 +169,10 @@ impl Frame {
             Effect::AskTicket(number, request) => self.ask_ticket(number, request),
             Effect::PollHandoff(number, poll) => self.poll_handoff(number, poll),
             Effect::StopPolling => self.stop_polling(),
-            Effect::AskLogout => spawn_local(async move {
+            Effect::AskLogout => browser::spawn(Box::pin(async move {
                 let answer = api::logout().await;
                 self.logout_answered(answer);
-            }),
+            })),
             Effect::Announce(event) => self.machine.with_value(|machine| {
                 if let Some(host) = &machine.host {
                     streamlit::set_component_value(host, &machine.host_origin, &event);
@@ -184,50 +183,55 @@ impl Frame {
     }
 
     fn ask_ticket(self, number: u32, request: TicketRequest) {
-        spawn_local(async move {
+        browser::spawn(Box::pin(async move {
             let answer = api::ticket(&request).await;
             self.dispatch(Input::TicketAnswered(number, answer));
-        });
-        spawn_local(async move {
-            browser::sleep(SILENCE_MS).await;
-            self.dispatch(Input::TicketLate(number));
-        });
+        }));
+        browser::after(
+            SILENCE_MS,
+            Box::new(move || self.dispatch(Input::TicketLate(number))),
+        );
     }
 
     fn poll_handoff(self, number: u32, poll: Poll) {
         self.stop_polling();
-        spawn_local(async move {
-            if poll.after_ms > 0 {
-                browser::sleep(poll.after_ms).await;
-            }
-            let Ok(controller) = AbortController::new() else {
-                return;
-            };
-            let signal = controller.signal();
-            let Some(request) = self
-                .machine
-                .try_update_value(|machine| {
-                    let claim = machine.login.claim(number, browser::now())?;
-                    machine.poll = Some(controller.clone());
-                    Some(claim)
-                })
-                .flatten()
-            else {
-                return;
-            };
-            // Whoever gives a poll up after its hold repeats it: that is no trouble.
-            spawn_local(async move {
-                browser::sleep(poll.hold_ms).await;
-                controller.abort();
-            });
+        if poll.after_ms == 0 {
+            self.send_poll(number, poll.hold_ms);
+        } else {
+            browser::after(
+                poll.after_ms,
+                Box::new(move || self.send_poll(number, poll.hold_ms)),
+            );
+        }
+    }
+
+    fn send_poll(self, number: u32, hold_ms: u32) {
+        let Ok(controller) = AbortController::new() else {
+            return;
+        };
+        let signal = controller.signal();
+        let Some(request) = self
+            .machine
+            .try_update_value(|machine| {
+                let claim = machine.login.claim(number, browser::now())?;
+                machine.poll = Some(controller.clone());
+                Some(claim)
+            })
+            .flatten()
+        else {
+            return;
+        };
+        browser::after(hold_ms, Box::new(move || controller.abort()));
+        browser::spawn(Box::pin(async move {
             let answer = match api::handoff(&request, &signal).await {
+                // Whoever gives a poll up after its hold repeats it: that is no trouble.
                 HandoffAnswer::Unreachable { retry_after_s } if signal.aborted() => {
                     HandoffAnswer::Pending { retry_after_s }
                 }
                 answer => answer,
             };
             self.dispatch(Input::HandoffAnswered(number, answer));
-        });
+        }));
     }
 
     fn stop_polling(self) {
@@ -271,8 +275,7 @@ impl Frame {
         else {
             return;
         };
-        spawn_local(async move {
-            browser::sleep(wait_ms).await;
+        let lapsed = move || {
             let current = matches!(
                 self.phase.get_untracked(),
                 Phase::SignedIn(person) if person.expires_at == expires_at
@@ -280,7 +283,8 @@ impl Frame {
             if current {
                 self.dispatch(Input::SessionLapsed);
             }
-        });
+        };
+        browser::after(wait_ms, Box::new(lapsed));
     }
 
     fn listen(self) {
@@ -366,12 +370,7 @@ fn browser_language() -> String {
 
 fn origins_in_page() -> String {
     browser::document()
-        .and_then(|document| {
-            document
-                .query_selector(&format!("meta[name='{META_NAME}']"))
-                .ok()
-                .flatten()
-        })
+        .and_then(|document| document.query_selector(META_SELECTOR).ok().flatten())
         .and_then(|meta| meta.get_attribute("content"))
         .unwrap_or_default()
 }
@@ -418,8 +417,7 @@ fn focus_is_inside() -> bool {
 }
 
 /// A control that had the focus is gone: the keyboard goes on at the next one.
-async fn focus_first_control() {
-    browser::sleep(0).await;
+fn focus_first_control() {
     let control = browser::document()
         .filter(|_| !focus_is_inside())
         .and_then(|document| document.query_selector("button, a[href]").ok().flatten())

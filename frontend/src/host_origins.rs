@@ -4,8 +4,8 @@
 //! It must not read them from anywhere that the embedding page controls: the query string,
 //! `document.referrer`, a message.
 
-/// Name of the page's meta element that holds them, space-separated.
-pub const META_NAME: &str = "component-auth0:origins";
+/// The page's meta element that holds them, space-separated.
+pub const META_SELECTOR: &str = "meta[name='component-auth0:origins']";
 
 /// A closed list of exact origins.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,10 +4,12 @@
 use leptos::prelude::*;
 use shared::component::Variant;
 use shared::routes;
+use wasm_bindgen::JsCast as _;
+use web_sys::HtmlElement;
 
 use crate::frame::{Frame, Look};
 use crate::labels::{Label, initials};
-use crate::login::{Failure, FailureKind, Notice, Person, Phase};
+use crate::login::{Failure, FailureKind, Input, Notice, Person, Phase};
 use crate::{browser, expiry};
 
 /// Draws the component in place of the page's skeleton.
@@ -57,38 +59,29 @@ fn Component() -> impl IntoView {
 
 /// Picture, spinner or warning sign; the words beside it say the same.
 fn lead(phase: &Phase) -> Option<AnyView> {
-    let view = match phase {
+    let (class, words, picture) = match phase {
         Phase::Loading | Phase::SignedOut { .. } => return None,
         Phase::Waiting { blocked: true, .. } | Phase::Failed(_) => {
-            view! { <span class="lead sign" aria-hidden="true">"!"</span> }.into_any()
+            ("lead sign", "!".to_owned(), None)
         }
-        Phase::Waiting { .. } => {
-            view! { <span class="lead spinner" aria-hidden="true"></span> }.into_any()
-        }
-        Phase::SignedIn(person) => avatar(person),
+        Phase::Waiting { .. } => ("lead spinner", String::new(), None),
+        Phase::SignedIn(person) => ("lead avatar", initials(&person.user.name), picture(person)),
     };
-    Some(view)
+    Some(view! { <span class=class aria-hidden="true">{words}{picture}</span> }.into_any())
 }
 
-/// The picture over the initials: one that does not load leaves them to be seen.
-fn avatar(person: &Person) -> AnyView {
-    let (broken, set_broken) = signal(false);
-    let picture = person.user.picture.clone().filter(|url| is_picture(url));
-    view! {
-        <span class="lead avatar" aria-hidden="true">
-            {initials(&person.user.name)}
-            {picture.map(|url| view! {
-                <img
-                    src=url
-                    alt=""
-                    referrerpolicy="no-referrer"
-                    hidden=move || broken.get()
-                    on:error=move |_| set_broken.set(true)
-                />
-            })}
-        </span>
-    }
-    .into_any()
+/// Lies over the initials: one that does not load leaves them to be seen.
+fn picture(person: &Person) -> Option<AnyView> {
+    let url = person.user.picture.clone().filter(|url| is_picture(url))?;
+    let hide = |event: leptos::ev::ErrorEvent| {
+        if let Some(image) = event
+            .target()
+            .and_then(|target| target.dyn_into::<HtmlElement>().ok())
+        {
+            image.set_hidden(true);
+        }
+    };
+    Some(view! { <img src=url alt="" referrerpolicy="no-referrer" on:error=hide/> }.into_any())
 }
 
 /// An https URL, or one of this machine in development.
@@ -104,27 +97,26 @@ fn title(phase: &Phase, look: &Look) -> Option<AnyView> {
             let email = (look.variant == Variant::Card)
                 .then(|| person.user.email.clone())
                 .flatten()
-                .filter(|email| *email != person.user.name);
-            let name = person.user.name.clone();
-            Some(
-                view! {
-                    <p class="title" data-testid="user-name" title=name.clone()>{name.clone()}</p>
-                    {email.map(|email| view! { <p class="email">{email}</p> })}
-                }
-                .into_any(),
-            )
+                .filter(|email| *email != person.user.name)
+                .map(|email| paragraph("email", "user-email", email));
+            let name = paragraph("title", "user-name", person.user.name.clone());
+            Some(view! { {name} {email} }.into_any())
         }
         Phase::Loading | Phase::Failed(_) => None,
         Phase::SignedOut { .. } | Phase::Waiting { .. } => {
             let app = look.hostname.clone()?;
             let words = match look.variant {
-                Variant::Card => look.labels.fill(Label::Title, "{app}", &app),
+                Variant::Card => look.labels.fill(Label::Title, &app),
                 Variant::Button => app,
                 Variant::Compact => return None,
             };
-            Some(view! { <p class="title">{words}</p> }.into_any())
+            Some(paragraph("title", "app-name", words))
         }
     }
+}
+
+fn paragraph(class: &'static str, test_id: &'static str, words: String) -> AnyView {
+    view! { <p class=class data-testid=test_id>{words}</p> }.into_any()
 }
 
 fn status(phase: &Phase, look: &Look) -> AnyView {
@@ -147,7 +139,7 @@ fn status(phase: &Phase, look: &Look) -> AnyView {
         }) => return notice_view(notice, look),
         Phase::SignedIn(person) => {
             let time = expiry::in_words(person.expires_at, &look.locale);
-            look.labels.fill(Label::SignedIn, "{time}", &time)
+            look.labels.fill(Label::SignedIn, &time)
         }
         // The error's own element speaks, at once and not when the reader finds time.
         Phase::Failed(_) => String::new(),
@@ -196,81 +188,74 @@ fn error(phase: &Phase, look: &Look) -> Option<AnyView> {
 
 fn actions(frame: Frame) -> Option<AnyView> {
     let look = frame.look.read();
-    let text = |label| look.labels.text(label);
-    let disabled = look.disabled;
-    let login = |words: String| {
-        view! {
-            <button
-                type="button"
-                class="button primary"
-                data-testid="login-button"
-                disabled=disabled
-                on:click=move |_| frame.login_clicked()
-            >
-                {words}
-            </button>
-        }
-        .into_any()
+    let control = |control: Control, label, disabled: bool| {
+        button(
+            frame,
+            control,
+            look.labels.text(label),
+            disabled || look.disabled,
+        )
     };
-    let button = |test_id: &'static str, words: String, idle: bool, on_click: fn(Frame)| {
-        view! {
-            <button
-                type="button"
-                class="button"
-                data-testid=test_id
-                disabled=idle
-                on:click=move |_| on_click(frame)
-            >
-                {words}
-            </button>
-        }
-        .into_any()
-    };
-    match &*frame.phase.read() {
+    Some(match &*frame.phase.read() {
         Phase::Loading => {
-            Some(view! { <span class="bone bone-button" aria-hidden="true"></span> }.into_any())
+            view! { <span class="bone bone-button" aria-hidden="true"></span> }.into_any()
         }
-        Phase::SignedOut { .. } => Some(login(text(Label::Login))),
+        Phase::SignedOut { .. } => control(Control::Login, Label::Login, false),
         Phase::Waiting {
             handoff_challenge,
             blocked,
         } => {
-            let open = open_form(frame, handoff_challenge, *blocked);
-            let cancel = button("cancel-button", text(Label::Cancel), false, |frame| {
-                frame.dispatch(crate::login::Input::CancelClicked);
-            });
-            Some(view! { {open} {cancel} }.into_any())
+            let open = open_form(frame, &look, handoff_challenge, *blocked);
+            let cancel = control(Control::Cancel, Label::Cancel, false);
+            view! { {open} {cancel} }.into_any()
         }
-        Phase::SignedIn(person) => {
-            let idle = disabled || person.leaving;
-            Some(button(
-                "logout-button",
-                text(Label::Logout),
-                idle,
-                Frame::logout_clicked,
-            ))
-        }
-        Phase::Failed(Failure { kind, .. }) => {
-            match kind {
-                FailureKind::HostRefused | FailureKind::NotEmbedded => None,
-                FailureKind::LoginRefused => Some(login(text(Label::Retry))),
-                FailureKind::Unreachable | FailureKind::Silent | FailureKind::Other => Some(
-                    button("retry-button", text(Label::Retry), disabled, |frame| {
-                        frame.dispatch(crate::login::Input::RetryClicked);
-                    }),
-                ),
+        Phase::SignedIn(person) => control(Control::Logout, Label::Logout, person.leaving),
+        Phase::Failed(Failure { kind, .. }) => match kind {
+            FailureKind::HostRefused | FailureKind::NotEmbedded => return None,
+            FailureKind::LoginRefused => control(Control::Login, Label::Retry, false),
+            FailureKind::Unreachable | FailureKind::Silent | FailureKind::Other => {
+                control(Control::Retry, Label::Retry, false)
             }
-        }
+        },
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Control {
+    Login,
+    Logout,
+    Cancel,
+    Retry,
+}
+
+fn button(frame: Frame, control: Control, words: String, disabled: bool) -> AnyView {
+    let (class, test_id) = match control {
+        Control::Login => ("button primary", "login-button"),
+        Control::Logout => ("button", "logout-button"),
+        Control::Cancel => ("button", "cancel-button"),
+        Control::Retry => ("button", "retry-button"),
+    };
+    let click = move |_| match control {
+        Control::Login => frame.login_clicked(),
+        Control::Logout => frame.logout_clicked(),
+        Control::Cancel => frame.dispatch(Input::CancelClicked),
+        Control::Retry => frame.dispatch(Input::RetryClicked),
+    };
+    view! {
+        <button type="button" class=class data-testid=test_id disabled=disabled on:click=click>
+            {words}
+        </button>
     }
+    .into_any()
 }
 
 /// A form that the person presses opens a window where script may not. It binds the login
 /// to this frame like the script's own, since it is a POST from here; a link could not.
-fn open_form(frame: Frame, challenge: &str, blocked: bool) -> AnyView {
-    let look = frame.look.read();
+fn open_form(frame: Frame, look: &Look, challenge: &str, blocked: bool) -> AnyView {
     let words = look
         .labels
         .text(if blocked { Label::Open } else { Label::Reopen });
+    let class = if blocked { "button primary" } else { "button" };
     let fields = frame.login_fields(challenge);
     view! {
         <form
@@ -283,7 +268,7 @@ fn open_form(frame: Frame, challenge: &str, blocked: bool) -> AnyView {
                 .into_iter()
                 .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
                 .collect_view()}
-            <button type="submit" class="button" class:primary=blocked data-testid="open-login">
+            <button type="submit" class=class data-testid="open-login">
                 {words}
             </button>
         </form>

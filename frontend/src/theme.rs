@@ -82,7 +82,9 @@ fn contrast_with_white(color: Rgb) -> f64 {
 }
 
 impl Rgb {
-    /// Reads `#rgb`, `#rrggbb` (alpha ignored) and `rgb(…)`; anything else has no fill.
+    /// Reads `#rgb`, `#rrggbb` (alpha ignored) and `rgb(…)` of whole numbers; any other
+    /// colour keeps the style sheet's fill.
+    /// No floating point is parsed: its tables would be 10 KB that do not compress.
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some(hex) = text.strip_prefix('#') {
@@ -103,11 +105,7 @@ impl Rgb {
         let mut numbers = inner
             .split([',', ' ', '/', ')'])
             .filter(|part| !part.is_empty())
-            .map(|part| {
-                part.parse::<f64>()
-                    .ok()
-                    .map(|number| number.clamp(0.0, 255.0))
-            });
+            .map(|part| part.parse::<u8>().ok().map(f64::from));
         Some(Self([numbers.next()??, numbers.next()??, numbers.next()??]))
     }
 
@@ -160,20 +158,23 @@ fn color(text: &str) -> Option<String> {
 
 fn length(text: &str) -> Option<String> {
     let text = text.trim();
-    let digits = text.trim_end_matches("rem").trim_end_matches("px");
-    let number = digits
-        .parse::<f32>()
-        .ok()
-        .filter(|number| (0.0..=64.0).contains(number));
-    number
-        .map(|_| text.to_owned())
-        .filter(|text| text.len() > digits.len())
+    let number = text
+        .strip_suffix("rem")
+        .or_else(|| text.strip_suffix("px"))?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits =
+        |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let sane =
+        whole.parse::<u8>().is_ok_and(|whole| whole <= 64) && digits(whole) && digits(fraction);
+    sane.then(|| text.to_owned())
 }
 
 fn font(text: &str) -> Option<String> {
-    let plain = text
-        .chars()
-        .all(|c| c.is_alphanumeric() || matches!(c, ' ' | ',' | '-' | '_' | '"' | '\''));
+    let plain = text.chars().all(|c| {
+        !c.is_ascii()
+            || c.is_ascii_alphanumeric()
+            || matches!(c, ' ' | ',' | '-' | '_' | '"' | '\'')
+    });
     let balanced = text.matches('"').count() % 2 == 0 && text.matches('\'').count() % 2 == 0;
     (plain && balanced && !text.trim().is_empty() && text.len() <= 300)
         .then(|| text.trim().to_owned())
