@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from companion import SECRET, FakeClock, error, settings
 
+from companion import SECRET, FakeClock, error, settings
 from streamlit_component_auth0 import (
     AuthError,
     CompanionUnavailable,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from companion import FakeCompanion
 from hypothesis import given
 from hypothesis import strategies as st
 
+from companion import FakeCompanion
 from streamlit_component_auth0._events import Meaningless, read_event
 
 JSON = st.recursive(

@@ -7,17 +7,19 @@ import dataclasses
 import json
 import logging
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from companion import SECRET, FakeCompanion, error, settings, unreachable
 from streamlit.testing.v1 import AppTest
 
+from companion import SECRET, FakeCompanion, error, settings, unreachable
 from streamlit_component_auth0 import AuthError, Session, SettingsError
 from streamlit_component_auth0._back_channel import BackChannel
 from streamlit_component_auth0._host import Host
 from streamlit_component_auth0._settings import Server, load_settings
-from streamlit_component_auth0._sign_in import SignIn
+
+if TYPE_CHECKING:
+    from streamlit_component_auth0._sign_in import SignIn
 
 
 def signed_in(companion: FakeCompanion) -> tuple[SignIn, Session]:

@@ -8,9 +8,9 @@ import anyio
 import httpx
 import pytest
 import requests
-from companion import START, FakeCompanion, Person, error, unreachable
 from requests.adapters import BaseAdapter
 
+from companion import START, FakeCompanion, Person, error, unreachable
 from streamlit_component_auth0 import (
     CompanionUnavailable,
     ForeignOrigin,

@@ -103,7 +103,8 @@ class FrameError(AuthError):
     code = "frame_error"
 
     _WORDS: Final = {
-        "companion_unreachable": "The sign-in service does not answer in your browser.",
+        "companion_unreachable": "The sign-in service cannot be reached from your browser.",
+        "companion_silent": "The sign-in service does not answer in your browser.",
         "login_refused": "The sign-in was refused.",
         "provider_unavailable": "The identity provider cannot be reached at the moment.",
         "unknown_host_origin": (

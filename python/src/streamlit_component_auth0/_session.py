@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import anyio.to_thread
@@ -210,12 +211,9 @@ class Session:
         return f"Session({self._user!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Streamlit's cache hashes this: the key is the person and nothing else.
-        return _person_session, (self._user.issuer, self._user.sub)
-
-
-def _person_session(issuer: str, sub: str) -> Session:
-    return Session(None, None, user=User(sub=sub, issuer=issuer))
+        # Streamlit's cache hashes this: the key is the person and nothing else. Its hasher
+        # knows classes and partials, but refuses plain functions.
+        return partial(Session, None, None, user=self._user), ()
 
 
 def _names(names: Collection[str]) -> Collection[str]:

@@ -272,6 +272,10 @@ class SignIn:
             if self._login is None and first and self._order_recheck():
                 return
             self._failed(error)
+        except NotSignedIn as error:
+            # The ticket was good, but the session behind it has just ended.
+            if self._login is None:
+                self._lost(error)
         except AuthError as error:
             self._failed(error)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 if TYPE_CHECKING:
@@ -122,12 +123,9 @@ class User:
         return f"User(issuer={self._issuer!r}, sub={self._sub!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Streamlit's cache hashes this: the key is the person and nothing else.
-        return _person, (self._issuer, self._sub)
-
-
-def _person(issuer: str, sub: str) -> User:
-    return User(sub=sub, issuer=issuer)
+        # Streamlit's cache hashes this: the key is the person and nothing else. Its hasher
+        # knows classes and partials, but refuses plain functions.
+        return partial(User, sub=self._sub, issuer=self._issuer), ()
 
 
 def roles_from_claim(user: User, where: str | tuple[str, ...]) -> frozenset[str]:
