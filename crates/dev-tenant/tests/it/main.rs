@@ -12,4 +12,5 @@ mod browser;
 mod control;
 mod faults;
 mod logout;
+mod refresh;
 mod token;
