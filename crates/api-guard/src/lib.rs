@@ -1,7 +1,7 @@
 //! Admits a request to a resource server by verified access token and scope, and answers
 //! the others as RFC 6750 says. It issues nothing and keeps no sessions.
 //!
-//! ```ignore
+//! ```text
 //! async fn pong(Authenticated(token): Authenticated) -> String { … }
 //! async fn messages(scoped: Scoped<ReadMessages>) -> String { … }
 //! ```

@@ -345,3 +345,6 @@ fn non_empty(
         .filter(|value| !value.is_empty())
         .ok_or(AuthorizationResponseError::Missing(name))
 }
+
+#[cfg(test)]
+mod tests;

@@ -285,3 +285,6 @@ fn check_endpoint(issuer: &Issuer, name: &str, url: &Url) -> Result<(), Discover
         "its {name} is not https"
     )))
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,7 @@ pub(crate) enum HttpError {
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     remote: reqwest::Client,
-    /// Loopback traffic never goes through a proxy: plain http would show it the secrets.
+    /// Plain http to this machine never goes through a proxy, which would see the secrets.
     loopback: reqwest::Client,
 }
 
@@ -46,15 +46,15 @@ impl HttpClient {
     /// # Errors
     /// When the TLS stack cannot be initialised.
     pub fn new() -> Result<Self, HttpClientUnavailable> {
+        // Reading the system's roots takes a while: not twice, since the second client
+        // never speaks TLS.
+        let loopback = builder().no_proxy().tls_certs_only([]);
         Ok(Self {
             remote: builder()
                 .https_only(true)
                 .build()
                 .map_err(HttpClientUnavailable)?,
-            loopback: builder()
-                .no_proxy()
-                .build()
-                .map_err(HttpClientUnavailable)?,
+            loopback: loopback.build().map_err(HttpClientUnavailable)?,
         })
     }
 
@@ -80,10 +80,9 @@ impl HttpClient {
         if !is_transport_allowed(&url) {
             return Err(HttpError::Unacceptable("the URL is not https"));
         }
-        let client = if is_loopback(&url) {
-            &self.loopback
-        } else {
-            &self.remote
+        let client = match url.scheme() {
+            "http" => &self.loopback,
+            _ => &self.remote,
         };
         let request = reqwest::Request::try_from(request)
             .map_err(|_| HttpError::Unacceptable("the request cannot be sent"))?;
@@ -178,4 +177,136 @@ pub(crate) fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
         .parse()
         .ok()?;
     Some(Duration::from_secs(seconds).min(RETRY_AFTER_LIMIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::test_support::{Answer, FakeProvider};
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        for good in [
+            "https://a.test/",
+            "http://localhost:1/",
+            "http://127.8.8.8/",
+            "http://[::1]/",
+        ] {
+            assert!(is_transport_allowed(&url(good)), "{good}");
+        }
+        for bad in [
+            "http://a.test/",
+            "http://localhost.a.test/",
+            "http://a.localhost/",
+            "http://[::ffff:7f00:1]/",
+            "http://169.254.169.254/",
+            "file:///etc/passwd",
+            "data:,",
+        ] {
+            assert!(!is_transport_allowed(&url(bad)), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn plain_http_elsewhere_is_refused_without_a_connection() {
+        let client = HttpClient::new().unwrap();
+        let error = client.fetch(&url("http://192.0.2.1/")).await.unwrap_err();
+        assert!(matches!(error, HttpError::Unacceptable(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn bodies_above_the_limit_are_refused() {
+        let provider = FakeProvider::start().await;
+        let client = HttpClient::new().unwrap();
+        for (length, is_accepted) in [(BODY_LIMIT, true), (BODY_LIMIT + 1, false)] {
+            let answer = Answer::text(200, "text/plain", "x".repeat(length));
+            provider.paths.elsewhere.answer(answer);
+            match client.fetch(&url(&provider.issuer)).await {
+                Ok(response) => assert!(is_accepted && response.body().len() == length),
+                Err(error) => {
+                    assert!(
+                        !is_accepted && matches!(error, HttpError::Unacceptable(_)),
+                        "{error}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_without_end_are_cut_while_streaming() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let chunk = format!("2000\r\n{}\r\n", "x".repeat(0x2000));
+            while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+        });
+        let error = HttpClient::new()
+            .unwrap()
+            .fetch(&url(&address))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, HttpError::Unacceptable(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_decompressed() {
+        let provider = FakeProvider::start().await;
+        provider
+            .paths
+            .elsewhere
+            .answer(Answer::text(200, "text/plain", "zipped").header("content-encoding", "gzip"));
+        let client = HttpClient::new().unwrap();
+        assert_eq!(
+            client.fetch(&url(&provider.issuer)).await.unwrap().body(),
+            b"zipped"
+        );
+    }
+
+    #[tokio::test]
+    async fn urls_do_not_show_in_errors() {
+        let provider = FakeProvider::start().await;
+        let address = url(&format!("{}/?code=canary", provider.issuer));
+        drop(provider);
+        let client = HttpClient::new().unwrap();
+        let error = client.fetch(&address).await.unwrap_err();
+        assert!(matches!(error, HttpError::Unreachable(_)), "{error}");
+        assert!(!error.to_string().contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn pauses_that_the_provider_asks_for_are_bounded() {
+        for (text, seconds) in [
+            ("5", Some(5)),
+            ("9999", Some(60)),
+            ("-1", None),
+            ("Mon, 01 Jan 2029 00:00:00 GMT", None),
+        ] {
+            let response = Response::builder()
+                .header(RETRY_AFTER, text)
+                .body(())
+                .unwrap();
+            assert_eq!(
+                retry_after(&response).map(|pause| pause.as_secs()),
+                seconds,
+                "{text}"
+            );
+        }
+    }
 }

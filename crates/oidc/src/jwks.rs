@@ -288,3 +288,6 @@ fn bytes(entry: &Map<String, Value>, member: &str) -> Option<Vec<u8>> {
 fn without_leading_zeros(bytes: Vec<u8>) -> Vec<u8> {
     bytes.into_iter().skip_while(|byte| *byte == 0).collect()
 }
+
+#[cfg(test)]
+mod tests;

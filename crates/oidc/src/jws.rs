@@ -174,9 +174,16 @@ mod tests {
 
     #[test]
     fn algorithms_outside_the_list_are_refused() {
-        for algorithm in ["none", "None", "NONE", "nOnE", "HS256", "RS384", "PS256", "ES256", "EdDSA", "rs256", ""] {
+        for algorithm in [
+            "none", "None", "NONE", "nOnE", "HS256", "RS384", "PS256", "ES256", "EdDSA", "rs256",
+            "",
+        ] {
             let token = signed(&json!({"alg": algorithm, "kid": "first"}));
-            assert_eq!(verify(&token).err(), Some(TokenFault::AlgorithmNotAllowed), "{algorithm}");
+            assert_eq!(
+                verify(&token).err(),
+                Some(TokenFault::AlgorithmNotAllowed),
+                "{algorithm}"
+            );
         }
     }
 
@@ -199,7 +206,11 @@ mod tests {
         ] {
             let mut header = Key::first().header();
             header[name] = value;
-            assert_eq!(verify(&signed(&header)).err(), Some(TokenFault::UnsupportedHeader(name)), "{header}");
+            assert_eq!(
+                verify(&signed(&header)).err(),
+                Some(TokenFault::UnsupportedHeader(name)),
+                "{header}"
+            );
         }
     }
 
@@ -209,11 +220,26 @@ mod tests {
             (r#"{"kid":"first"}"#, TokenFault::MalformedHeader("alg")),
             (r#"{"alg":256}"#, TokenFault::MalformedHeader("alg")),
             (r#"{"alg":["RS256"]}"#, TokenFault::MalformedHeader("alg")),
-            (r#"{"alg":"RS256","ALG":"none"}"#, TokenFault::MalformedHeader("alg")),
-            (r#"{"alg":"RS256","alg":"none"}"#, TokenFault::DuplicateMember),
-            (r#"{"alg":"RS256","kid":1}"#, TokenFault::MalformedHeader("kid")),
-            (r#"{"alg":"RS256","kid":null}"#, TokenFault::MalformedHeader("kid")),
-            (r#"{"alg":"RS256","typ":1}"#, TokenFault::MalformedHeader("typ")),
+            (
+                r#"{"alg":"RS256","ALG":"none"}"#,
+                TokenFault::MalformedHeader("alg"),
+            ),
+            (
+                r#"{"alg":"RS256","alg":"none"}"#,
+                TokenFault::DuplicateMember,
+            ),
+            (
+                r#"{"alg":"RS256","kid":1}"#,
+                TokenFault::MalformedHeader("kid"),
+            ),
+            (
+                r#"{"alg":"RS256","kid":null}"#,
+                TokenFault::MalformedHeader("kid"),
+            ),
+            (
+                r#"{"alg":"RS256","typ":1}"#,
+                TokenFault::MalformedHeader("typ"),
+            ),
             ("[]", TokenFault::NotAJsonObject),
             ("null", TokenFault::NotAJsonObject),
             ("\u{feff}{}", TokenFault::NotAJsonObject),
@@ -222,7 +248,10 @@ mod tests {
             assert_eq!(verify(&token).err(), Some(expected), "{header}");
         }
         let header = json!({"alg": "RS256", "kid": "x".repeat(257)});
-        assert_eq!(verify(&signed(&header)).err(), Some(TokenFault::MalformedHeader("kid")));
+        assert_eq!(
+            verify(&signed(&header)).err(),
+            Some(TokenFault::MalformedHeader("kid"))
+        );
     }
 
     #[test]
@@ -256,7 +285,11 @@ mod tests {
             json!({"payload": payload, "protected": header, "signature": signature}).to_string(),
             String::new(),
         ] {
-            assert_eq!(parse(&other).err(), Some(TokenFault::NotCompactJws), "{other}");
+            assert_eq!(
+                parse(&other).err(),
+                Some(TokenFault::NotCompactJws),
+                "{other}"
+            );
         }
     }
 

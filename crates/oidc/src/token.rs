@@ -358,3 +358,6 @@ impl From<TokenRequestError> for RefreshError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

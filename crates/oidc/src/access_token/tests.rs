@@ -106,7 +106,10 @@ async fn token_that_ends_before_it_begins_is_refused() {
     let mut claims = fixture.claims();
     claims["iat"] = json!(NOW.0 + 20);
     claims["exp"] = json!(NOW.0 + 10);
-    assert_eq!(fault(fixture.verify(&claims).await), TokenFault::ImplausibleLifetime);
+    assert_eq!(
+        fault(fixture.verify(&claims).await),
+        TokenFault::ImplausibleLifetime
+    );
 }
 
 #[tokio::test]
@@ -115,9 +118,15 @@ async fn configured_lifetime_cannot_be_exceeded_or_hidden() {
     let mut claims = fixture.claims();
     assert!(fixture.verify(&claims).await.is_ok());
     claims["exp"] = json!(NOW.0 + 7201);
-    assert_eq!(fault(fixture.verify(&claims).await), TokenFault::ImplausibleLifetime);
+    assert_eq!(
+        fault(fixture.verify(&claims).await),
+        TokenFault::ImplausibleLifetime
+    );
     claims.as_object_mut().unwrap().remove("iat");
-    assert_eq!(fault(fixture.verify(&claims).await), TokenFault::MissingClaim("iat"));
+    assert_eq!(
+        fault(fixture.verify(&claims).await),
+        TokenFault::MissingClaim("iat")
+    );
 }
 
 #[tokio::test]

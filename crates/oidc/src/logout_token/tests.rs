@@ -28,7 +28,9 @@ impl Fixture {
     async fn verify(&self, claims: &Value) -> Result<VerifiedLogoutToken, VerificationError> {
         let mut header = Key::first().header();
         header["typ"] = json!("logout+jwt");
-        self.verifier.verify(&Key::first().sign(&header, claims), NOW).await
+        self.verifier
+            .verify(&Key::first().sign(&header, claims), NOW)
+            .await
     }
 }
 
@@ -54,9 +56,15 @@ async fn without_session_all_sessions_of_the_person_ended() {
     let mut claims = fixture.claims();
     claims.as_object_mut().unwrap().remove("sid");
     let verified = fixture.verify(&claims).await.unwrap();
-    assert_eq!(verified.ended(), &Ended::AllSessionsOf(Subject::new("auth0|1")));
+    assert_eq!(
+        verified.ended(),
+        &Ended::AllSessionsOf(Subject::new("auth0|1"))
+    );
     claims.as_object_mut().unwrap().remove("sub");
-    assert_eq!(fault(fixture.verify(&claims).await), TokenFault::MissingClaim("sid"));
+    assert_eq!(
+        fault(fixture.verify(&claims).await),
+        TokenFault::MissingClaim("sid")
+    );
 }
 
 #[tokio::test]
@@ -108,5 +116,8 @@ async fn id_token_is_no_logout_token() {
     let mut header = Key::first().header();
     header["typ"] = json!("at+jwt");
     let token = Key::first().sign(&header, &fixture.claims());
-    assert_eq!(fault(fixture.verifier.verify(&token, NOW).await), TokenFault::WrongType);
+    assert_eq!(
+        fault(fixture.verifier.verify(&token, NOW).await),
+        TokenFault::WrongType
+    );
 }
