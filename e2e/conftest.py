@@ -1,0 +1,137 @@
+"""Fixtures: servers and browsers for one test each, and the evidence when it fails."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+
+from harness import chromium, paths
+from harness.stack import Stack, Wishes
+from harness.visitor import Visitor
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+# Two cores, five programs a test: what takes one second alone may take ten.
+_PATIENCE_MS = 20_000
+
+
+class StartStack(Protocol):
+    """Starts the servers as a test wishes them."""
+
+    def __call__(self, **wishes: Any) -> Stack: ...
+
+
+class NewVisitor(Protocol):
+    """A person with a fresh browser profile."""
+
+    def __call__(
+        self, stack: Stack, *, browser: Browser | None = None, **options: Any
+    ) -> Visitor: ...
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Playwright's driver, one a worker."""
+    with sync_playwright() as driver:
+        expect.set_options(timeout=_PATIENCE_MS)
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium, one a worker: contexts, not processes, keep tests apart."""
+    browser = chromium.launch(playwright.chromium)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Everything that a test writes: logs, databases; kept when it failed."""
+    name = re.sub(r"\W+", "-", request.node.name).strip("-")
+    folder = paths.ARTEFACTS / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield folder
+    if not _failed(request.node):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def start_stack(folder: Path) -> Iterator[StartStack]:
+    """Starts servers; all end with the test."""
+    stacks: list[Stack] = []
+
+    def start(**wishes: Any) -> Stack:
+        home = folder / f"stack-{len(stacks)}" if stacks else folder
+        home.mkdir(exist_ok=True)
+        stack = Stack(Wishes(**wishes), home)
+        stacks.append(stack)
+        stack.start()
+        return stack
+
+    yield start
+    for stack in stacks:
+        stack.stop()
+
+
+@pytest.fixture
+def new_visitor(
+    request: pytest.FixtureRequest, browser: Browser, folder: Path
+) -> Iterator[NewVisitor]:
+    """Opens browser profiles; a failed test leaves its pictures, console and network."""
+    visitors: list[Visitor] = []
+    session_browser = browser
+
+    def new(stack: Stack, *, browser: Browser | None = None, **options: Any) -> Visitor:
+        context = (browser or session_browser).new_context(
+            **{"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options}
+        )
+        context.set_default_timeout(_PATIENCE_MS)
+        visitor = Visitor(context, stack)
+        visitors.append(visitor)
+        return visitor
+
+    yield new
+    for number, visitor in enumerate(visitors):
+        if _failed(request.node):
+            visitor.evidence.save(folder / f"visitor-{number}", visitor.context.pages)
+        visitor.context.close()
+
+
+@pytest.fixture
+def stack(start_stack: StartStack) -> Stack:
+    """The usual servers with the demo app."""
+    return start_stack()
+
+
+@pytest.fixture
+def visitor(stack: Stack, new_visitor: NewVisitor) -> Visitor:
+    """A person before the usual servers."""
+    return new_visitor(stack)
+
+
+_OUTCOME = pytest.StashKey[bool]()
+
+
+def _failed(node: pytest.Item) -> bool:
+    return node.stash.get(_OUTCOME, False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Notes a failure for the fixtures, and attaches the ends of the programs' logs."""
+    report = yield
+    if report.failed:
+        item.stash[_OUTCOME] = True
+        folder = getattr(item, "funcargs", {}).get("folder")
+        for log in sorted(folder.rglob("*.log")) if folder else []:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
+            report.sections.append((f"end of {log.relative_to(paths.ROOT)}", tail))
+    return report

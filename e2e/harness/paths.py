@@ -1,0 +1,36 @@
+"""Where the built programs and the browsers are. Builds nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+E2E: Final = ROOT / "e2e"
+APPS: Final = E2E / "apps"
+DEMO_APP: Final = ROOT / "python" / "examples" / "demo_app.py"
+ARTEFACTS: Final = ROOT / "target" / "e2e"
+PROVIDER: Final = E2E / "provider"
+DOCS: Final = ROOT / "docs"
+
+CHROMIUM: Final = os.environ.get("CHROMIUM_BIN", "/usr/bin/chromium")
+FIREFOX: Final = os.environ.get("FIREFOX_BIN", "/usr/bin/firefox-esr")
+# The interpreter that runs the tests: the package under test is installed beside it.
+PYTHON: Final = sys.executable
+
+
+def _from_env(name: str, default: str) -> Path:
+    return (ROOT / os.environ.get(name, default)).resolve()
+
+
+COMPANION: Final = _from_env("COMPONENT_AUTH0_BIN", "target/debug/component-auth0")
+REMOTE_API: Final = _from_env("REMOTE_API_BIN", "target/debug/remote-api")
+STATIC_DIR: Final = _from_env("STATIC_DIR", "dist")
+TRUNK_DIR: Final = _from_env("TRUNK_DIST", "target/trunk")
+
+
+def app(name: str) -> Path:
+    """The Streamlit script of that name; `demo_app` is the example that users see."""
+    return DEMO_APP if name == "demo_app" else APPS / f"{name}.py"
