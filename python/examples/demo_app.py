@@ -25,7 +25,7 @@ def counter() -> None:
         st.markdown("##### Session state survives the sign-in")
         st.caption("Count before you sign in: the number, and your note, stay.")
         left, right = st.columns([1, 2], vertical_alignment="bottom")
-        if left.button("Count up", icon=":material/add:", width="stretch"):
+        if left.button("Count up", icon=":material/add:"):
             st.session_state["count"] = st.session_state.get("count", 0) + 1
         right.text_input("A note", key="note", placeholder="Write anything")
         st.markdown(f"Count: {st.session_state.get('count', 0)}")
@@ -110,15 +110,11 @@ def apis(session: auth0.Session | None) -> None:
         )
         public, protected, scoped = st.columns(3)
         signed_out = session is None
-        if public.button("Call public API", icon=":material/public:", width="stretch"):
+        if public.button("Call public API", icon=":material/public:"):
             call("/api/ping", None)
-        if protected.button(
-            "Call protected API", icon=":material/key:", width="stretch", disabled=signed_out
-        ):
+        if protected.button("Call protected API", icon=":material/key:", disabled=signed_out):
             call("/api/pong", session)
-        if scoped.button(
-            "Call scoped API", icon=":material/mail_lock:", width="stretch", disabled=signed_out
-        ):
+        if scoped.button("Call scoped API", icon=":material/mail_lock:", disabled=signed_out):
             call("/api/pong-scoped", session)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from companion import FakeCompanion
 from streamlit_component_auth0 import SessionEnded
 from streamlit_component_auth0._back_channel import BackChannel
 from streamlit_component_auth0._events import (
@@ -21,6 +20,9 @@ from streamlit_component_auth0._events import (
 from streamlit_component_auth0._sealed import Sealed
 from streamlit_component_auth0._settings import Settings
 from streamlit_component_auth0._wire import AccessToken, Redeemed, Standing
+
+if TYPE_CHECKING:
+    from companion import FakeCompanion
 
 FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"
 
