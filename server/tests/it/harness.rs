@@ -1,0 +1,20 @@
+//! The world of a test: one companion, one provider, browsers, and Streamlit hosts, all on
+//! one fake clock. It judges nothing; the tests do.
+
+mod answer;
+mod browser;
+mod clock;
+mod flows;
+mod host;
+mod jar;
+mod log;
+mod provider;
+mod world;
+
+pub(crate) use self::answer::Answer;
+pub(crate) use self::browser::{Browser, Call};
+pub(crate) use self::flows::{Handoff, SignedIn};
+pub(crate) use self::host::Host;
+pub(crate) use self::jar::Topology;
+pub(crate) use self::log::CapturedLog;
+pub(crate) use self::world::{BASE, STREAMLIT_ORIGIN, World, eventually};
