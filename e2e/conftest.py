@@ -24,15 +24,15 @@ _PATIENCE_MS = 20_000
 class StartStack(Protocol):
     """Starts the servers as a test wishes them."""
 
-    def __call__(self, **wishes: Any) -> Stack: ...
+    def __call__(self, **wishes: Any) -> Stack:
+        """Returns when all answer."""
 
 
 class NewVisitor(Protocol):
     """A person with a fresh browser profile."""
 
-    def __call__(
-        self, stack: Stack, *, browser: Browser | None = None, **options: Any
-    ) -> Visitor: ...
+    def __call__(self, stack: Stack, *, browser: Browser | None = None, **options: Any) -> Visitor:
+        """Options are those of Playwright's `new_context`."""
 
 
 @pytest.fixture(scope="session")
