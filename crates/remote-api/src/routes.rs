@@ -70,6 +70,7 @@ pub fn router(state: AppState, config: &Config) -> Router {
         .route("/api/pong", get(pong))
         .route("/api/pong-scoped", get(pong_scoped))
         .route("/healthz", get(healthz))
+        .fallback(not_found)
         .with_state(state)
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -109,6 +110,12 @@ struct Pong {
     permissions: Vec<String>,
 }
 
+#[derive(Serialize)]
+struct Problem {
+    code: &'static str,
+    message: &'static str,
+}
+
 struct ReadMessages;
 
 impl RequiredScope for ReadMessages {
@@ -138,6 +145,14 @@ async fn pong_scoped(
 /// The process lives. Whether the provider does is not its health.
 async fn healthz() -> &'static str {
     "ok"
+}
+
+async fn not_found() -> (StatusCode, Json<Problem>) {
+    let problem = Problem {
+        code: "not_found",
+        message: "There is nothing at this address.",
+    };
+    (StatusCode::NOT_FOUND, Json(problem))
 }
 
 impl Pong {

@@ -147,6 +147,16 @@ async fn only_configured_origins_may_call_from_pages() {
 }
 
 #[tokio::test]
+async fn unknown_addresses_answer_in_json() {
+    let fixture = Fixture::start().await;
+    for path in ["/", "/api", "/api/pong/", "/api/ping/../pong%00"] {
+        let answer = fixture.call(path, &[]).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.body["code"], "not_found", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn shutdown_ends_the_server() {
     let fixture = Fixture::start().await;
     assert_eq!(fixture.call("/healthz", &[]).await.status, 200);
