@@ -196,6 +196,7 @@ pub(crate) fn person_claims(
         claims.insert("nickname".to_owned(), json!(user.username));
         // Auth0 sends a date-time string here, although the specification has a number.
         claims.insert("updated_at".to_owned(), json!("2026-01-01T00:00:00.000Z"));
+        let picture = tenant.shared.settings.picture_of(user);
         let optional = [
             (
                 "given_name",
@@ -205,7 +206,7 @@ pub(crate) fn person_claims(
                 "family_name",
                 Some(&user.family_name).filter(|name| !name.is_empty()),
             ),
-            ("picture", user.picture.as_ref()),
+            ("picture", picture.as_ref()),
         ];
         for (name, value) in optional {
             value.map(|value| claims.insert(name.to_owned(), json!(value)));

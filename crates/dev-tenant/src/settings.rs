@@ -368,6 +368,14 @@ impl Settings {
         self.apis.iter().find(|api| api.identifier == identifier)
     }
 
+    /// URL of a user's picture; resolved late, since the issuer may still change.
+    pub(crate) fn picture_of(&self, user: &User) -> Option<String> {
+        match user.picture.as_deref() {
+            Some("avatar") => Some(self.url(&format!("avatars/{}.svg", user.username))),
+            picture => picture.map(str::to_owned),
+        }
+    }
+
     /// URL of a path of this tenant; `path` has no leading slash.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
@@ -384,9 +392,6 @@ impl Settings {
             }
             if user.name.is_empty() {
                 user.name.clone_from(&user.username);
-            }
-            if user.picture.as_deref() == Some("avatar") {
-                user.picture = Some(format!("{}avatars/{}.svg", self.issuer, user.username));
             }
         }
         for base_url in std::mem::take(&mut self.allowed_base_urls) {
