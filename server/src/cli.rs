@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use oidc::{SystemClock, SystemRandom};
-use session_store::{SessionStore, SqliteStore};
+use session_store::{Purged, SessionStore, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -190,11 +190,17 @@ async fn purge_for_ever(store: Arc<dyn SessionStore>) {
     let mut tick = tokio::time::interval(PURGE_EVERY);
     loop {
         tick.tick().await;
-        if let Err(error) = store.purge(SystemClock.now().seconds()).await {
-            tracing::warn!(
-                error = crate::error::causes(&error),
-                "expired sessions were not purged"
-            );
+        // One batch at a time, so that nobody waits long for the store, until nothing is left.
+        loop {
+            match store.purge(SystemClock.now().seconds()).await {
+                Ok(purged) if purged == Purged::default() => break,
+                Ok(_) => {}
+                Err(error) => {
+                    let error = crate::error::causes(&error);
+                    tracing::warn!(error, "expired sessions were not purged");
+                    break;
+                }
+            }
         }
     }
 }

@@ -32,14 +32,13 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef as _};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, FromRef as _, Request};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use http::StatusCode;
+use shared::error::ErrorCode;
 use shared::routes;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::assets::Assets;
 use crate::auth::callback;
@@ -64,10 +63,7 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(callback::method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(config, host::check_host))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            REQUEST_TIMEOUT,
-        ))
+        .layer(from_fn(limit_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(pages::errors_as_pages))
         .layer(from_fn_with_state(
@@ -126,6 +122,18 @@ fn operator_routes() -> Router<AppState> {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+}
+
+/// A body that trickles in, or a neighbour that hangs, holds a request no longer than this.
+async fn limit_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => AppError::refused(
+            ErrorCode::RequestTimeout,
+            "The request took too long. Please try again.",
+        )
+        .into_response(),
+    }
 }
 
 /// A panic fails its one request; the payload stays in the log of the panic hook.

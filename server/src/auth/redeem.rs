@@ -50,6 +50,9 @@ pub async fn redeem(
         // Only the right verifier spends a ticket: a thief's attempt changes nothing.
         return Err(INVALID);
     }
+    if found.taken.is_none() && found.expires_at <= sessions.now() {
+        return Err(INVALID);
+    }
     let Some(session) = found.session else {
         return Err(INVALID);
     };

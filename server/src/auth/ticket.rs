@@ -24,6 +24,8 @@ use crate::values::{is_random_256, random_256};
 
 /// Long enough for a busy script, short enough for a thief to be late.
 const LIFETIME_SECONDS: i64 = 60;
+/// So long a second redeem still finds, and ends, the grant of the first.
+const REMEMBER_SECONDS: i64 = 3600;
 
 /// What a ticket is bound to.
 #[derive(Serialize, Deserialize)]
@@ -141,8 +143,7 @@ pub async fn mint_ticket(
         session: Some(live.id),
         sealed: sessions.seal(HandleKind::Ticket, key, binding),
         expires_at,
-        // A second redeem must find the grant of the first for as long as that one lives.
-        remember_until: live.session.absolute_expiry.max(expires_at),
+        remember_until: expires_at.saturating_add(REMEMBER_SECONDS),
     };
     sessions.store().put_handle(handle).await?;
     Ok(ticket)
