@@ -62,11 +62,12 @@ const CHECKS: &[Check] = &[
         rust::documentation_tests,
     ),
     check("rust lints", Lane::Native, &[], rust::lints),
+    check(FRONTEND, Lane::Wasm, &[], wasm::build),
     check(
-        "frontend build and size budget",
+        "frontend size budget",
         Lane::Wasm,
-        &[],
-        wasm::build,
+        &[FRONTEND],
+        wasm::budget,
     ),
     check("frontend lints", Lane::Wasm, &[], wasm::lints),
     check("frontend tests", Lane::Wasm, &[], wasm::native_tests),
@@ -76,12 +77,7 @@ const CHECKS: &[Check] = &[
         &[BROWSERS],
         wasm::browser_tests,
     ),
-    check(
-        "trunk build",
-        Lane::Wasm,
-        &["frontend build and size budget"],
-        wasm::trunk_build,
-    ),
+    check(TRUNK, Lane::Wasm, &[FRONTEND], wasm::trunk_build),
     check(BROWSERS, Lane::Python, &[], browser::install),
     check(PYTHON, Lane::Python, &[], python::environment),
     check("python lints", Lane::Python, &[PYTHON], python::lints),
@@ -103,16 +99,12 @@ const CHECKS: &[Check] = &[
     check(
         "end-to-end tests",
         Lane::Browser,
-        &[
-            "servers build",
-            "frontend build and size budget",
-            "trunk build",
-            BROWSERS,
-            PYTHON,
-        ],
+        &["servers build", FRONTEND, TRUNK, BROWSERS, PYTHON],
         browser::end_to_end,
     ),
 ];
+const FRONTEND: &str = "frontend build";
+const TRUNK: &str = "trunk build";
 const BROWSERS: &str = "browsers";
 const PYTHON: &str = "python environment";
 

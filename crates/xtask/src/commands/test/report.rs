@@ -43,13 +43,14 @@ impl Verdict {
 
     /// A test runner's result: passed only when it ran something and nothing failed.
     pub(crate) fn counted(counts: Counts, detail: String) -> Self {
-        let outcome = if counts.failed == 0 && counts.passed > 0 {
-            Outcome::Passed
-        } else {
-            Outcome::Failed
-        };
+        if counts.passed == 0 {
+            return Self::failed_with(counts, format!("{detail}\nno test ran"));
+        }
+        if counts.failed > 0 {
+            return Self::failed_with(counts, detail);
+        }
         Self {
-            outcome,
+            outcome: Outcome::Passed,
             counts,
             detail,
         }
