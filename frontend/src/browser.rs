@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Document, VisibilityState, Window};
@@ -61,7 +61,7 @@ pub(crate) fn random_bytes<const N: usize>() -> Option<[u8; N]> {
 
 /// An unguessable name.
 pub(crate) fn random_id() -> Option<String> {
-    random_bytes::<16>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+    random_bytes::<16>().map(|bytes| Base64UrlUnpadded::encode_string(&bytes))
 }
 
 /// Calls back after the time; a hidden page's timers may be late.

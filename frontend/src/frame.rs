@@ -6,16 +6,16 @@
 use js_sys::Reflect;
 use leptos::prelude::*;
 use shared::auth::TicketRequest;
-use shared::component::{Args, Variant};
+use shared::component::{Args, Props, Variant};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast as _, JsValue};
-use web_sys::{AbortController, HtmlElement, MessageEvent, Window};
+use web_sys::{AbortController, HtmlElement, HtmlFormElement, MessageEvent, SubmitEvent, Window};
 
 use crate::handoff::{Handoff, Poll};
 use crate::host_origins::{HostOrigins, META_SELECTOR};
 use crate::labels::Labels;
 use crate::login::{Effect, HandoffAnswer, Input, Login, LogoutAnswer, Phase};
-use crate::popup::Popup;
+use crate::popup::{self, Popup};
 use crate::streamlit::{self, Incoming, Render};
 use crate::{api, browser};
 
@@ -34,13 +34,18 @@ pub(crate) struct Look {
     pub(crate) dark: bool,
 }
 
+/// Everything that the view draws from.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) phase: Phase,
+    pub(crate) look: Look,
+}
+
 /// The component's one instance.
 #[derive(Clone, Copy)]
 pub(crate) struct Frame {
-    /// What to draw.
-    pub(crate) phase: RwSignal<Phase>,
-    /// How to draw it.
-    pub(crate) look: RwSignal<Look>,
+    /// What to draw, and how.
+    pub(crate) shown: RwSignal<Shown>,
     machine: StoredValue<Machine, LocalStorage>,
 }
 
@@ -75,13 +80,15 @@ impl Frame {
             logout_needs_no_window: false,
         };
         let look = Look {
-            labels: Labels::new(&browser_language(), &shared::component::Props::new()),
+            labels: Labels::new(&browser_language(), &Props::new()),
             locale: browser_language(),
             ..Look::default()
         };
         let frame = Self {
-            phase: RwSignal::new(Phase::Loading),
-            look: RwSignal::new(look),
+            shown: RwSignal::new(Shown {
+                phase: Phase::Loading,
+                look,
+            }),
             machine: StoredValue::new_local(machine),
         };
         if embedded {
@@ -101,12 +108,8 @@ impl Frame {
         }) else {
             return;
         };
-        if self.phase.with_untracked(|drawn| *drawn != phase) {
-            let keep_focus = focus_is_inside();
-            self.phase.set(phase);
-            if keep_focus {
-                browser::after(0, Box::new(focus_first_control));
-            }
+        if self.phase() != phase {
+            self.shown.update(|shown| shown.phase = phase);
         }
         for effect in effects {
             self.perform(effect);
@@ -115,17 +118,12 @@ impl Frame {
 
     /// The login button. Everything up to the form's submission happens within the click.
     pub(crate) fn login_clicked(self) {
-        let ready = matches!(
-            self.phase.get_untracked(),
-            Phase::SignedOut { .. } | Phase::Failed(_)
-        );
+        let ready = matches!(self.phase(), Phase::SignedOut { .. } | Phase::Failed(_));
         let Some(random) = browser::random_bytes().filter(|_| ready) else {
             return;
         };
         let handoff = Handoff::from_random(random);
-        let options = self
-            .machine
-            .with_value(|machine| machine.login.args().login_options.clone());
+        let options = self.login_options();
         let window_open = Popup::open()
             .and_then(|popup| popup.submit_login(handoff.challenge(), &options))
             .is_some();
@@ -135,9 +133,23 @@ impl Frame {
         });
     }
 
-    /// The form of the waiting state is being submitted. Drawing now would take it out of
-    /// the page, and the browser sends no form that is not in it.
-    pub(crate) fn login_form_submitted(self) {
+    /// The form of the waiting state is being submitted: its fields are filled in now, from
+    /// the login that is under way. Drawing now could hide the form from the browser, which
+    /// goes on with it after this handler.
+    pub(crate) fn login_form_submitted(self, event: &SubmitEvent) {
+        let form = event
+            .target()
+            .and_then(|target| target.dyn_into::<HtmlFormElement>().ok());
+        if let (
+            Some(form),
+            Phase::Waiting {
+                handoff_challenge, ..
+            },
+        ) = (form, self.phase())
+        {
+            let options = self.login_options();
+            let _ = popup::fill_in(&form, &handoff_challenge, &options);
+        }
         browser::after(
             0,
             Box::new(move || self.dispatch(Input::LoginFormSubmitted)),
@@ -146,7 +158,7 @@ impl Frame {
 
     /// The logout button: a window for the provider's page must open within the click.
     pub(crate) fn logout_clicked(self) {
-        if !matches!(self.phase.get_untracked(), Phase::SignedIn(person) if !person.leaving) {
+        if !matches!(self.phase(), Phase::SignedIn(person) if !person.leaving) {
             return;
         }
         self.machine.update_value(|machine| {
@@ -157,11 +169,13 @@ impl Frame {
         self.dispatch(Input::LogoutClicked);
     }
 
-    /// The host's login options, for the form of the waiting state.
-    pub(crate) fn login_fields(self, challenge: &str) -> Vec<(String, String)> {
-        self.machine.with_value(|machine| {
-            crate::popup::fields(challenge, &machine.login.args().login_options)
-        })
+    fn login_options(self) -> Props {
+        self.machine
+            .with_value(|machine| machine.login.args().login_options.clone())
+    }
+
+    fn phase(self) -> Phase {
+        self.shown.with_untracked(|shown| shown.phase.clone())
     }
 
     fn perform(self, effect: Effect) {
@@ -277,7 +291,7 @@ impl Frame {
         };
         let lapsed = move || {
             let current = matches!(
-                self.phase.get_untracked(),
+                self.phase(),
                 Phase::SignedIn(person) if person.expires_at == expires_at
             );
             if current {
@@ -329,9 +343,9 @@ impl Frame {
         } = render;
         set_properties(&theme.properties());
         let look = look(&args, disabled, theme.is_dark());
-        if self.look.with_untracked(|drawn| *drawn != look) {
+        if self.shown.with_untracked(|shown| shown.look != look) {
             set_language(look.labels.language());
-            self.look.set(look);
+            self.shown.update(|shown| shown.look = look);
         }
         self.machine
             .update_value(|machine| machine.host_origin.clone_from(&origin));
@@ -407,22 +421,5 @@ fn set_properties(properties: &[(&'static str, Option<String>)]) {
 fn set_language(language: &str) {
     if let Some(page) = page() {
         page.set_lang(language);
-    }
-}
-
-fn focus_is_inside() -> bool {
-    browser::document()
-        .and_then(|document| document.active_element())
-        .is_some_and(|active| active.tag_name() != "BODY")
-}
-
-/// A control that had the focus is gone: the keyboard goes on at the next one.
-fn focus_first_control() {
-    let control = browser::document()
-        .filter(|_| !focus_is_inside())
-        .and_then(|document| document.query_selector("button, a[href]").ok().flatten())
-        .and_then(|element| element.dyn_into::<HtmlElement>().ok());
-    if let Some(control) = control {
-        let _ = control.focus();
     }
 }

@@ -4,7 +4,7 @@
 //! It must not take a verifier from anywhere (URL, args, message, cookie, storage): whoever
 //! knows the verifier can claim the login (design §2.3).
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
 
 /// How long a person may take in the window: the companion's login transaction lives as long.
@@ -33,8 +33,8 @@ impl Handoff {
     /// Makes one of 32 bytes from the browser's cryptographic generator.
     #[must_use]
     pub fn from_random(bytes: [u8; 32]) -> Self {
-        let verifier = URL_SAFE_NO_PAD.encode(bytes);
-        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+        let verifier = Base64UrlUnpadded::encode_string(&bytes);
+        let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(verifier.as_bytes()));
         Self {
             verifier,
             challenge,

@@ -1,5 +1,8 @@
-//! The view: every state in the same three places (lead, text, actions), so that the frame
-//! keeps its height and a screen reader its place. It draws and reports clicks, no more.
+//! The view: one set of elements for every state, so that the frame keeps its height, the
+//! keyboard its focus and a screen reader its place. It draws and reports clicks, no more.
+//!
+//! What an element shows is a function of [`Shown`], and all such functions share two types
+//! of closure: views of their own for each state would be a fifth of the page's bytes.
 
 use leptos::prelude::*;
 use shared::component::Variant;
@@ -7,9 +10,9 @@ use shared::routes;
 use wasm_bindgen::JsCast as _;
 use web_sys::HtmlElement;
 
-use crate::frame::{Frame, Look};
+use crate::frame::{Frame, Shown};
 use crate::labels::{Label, initials};
-use crate::login::{Failure, FailureKind, Input, Notice, Person, Phase};
+use crate::login::{FailureKind, Input, Notice, Person, Phase};
 use crate::{browser, expiry};
 
 /// Draws the component in place of the page's skeleton.
@@ -19,208 +22,134 @@ pub(crate) fn mount() {
     {
         skeleton.remove();
     }
-    leptos::mount::mount_to_body(Component);
+    leptos::mount::mount_to_body(component);
 }
 
-#[component]
-fn Component() -> impl IntoView {
+fn component() -> impl IntoView {
     let frame = Frame::start();
-    let variant = move || match frame.look.read().variant {
-        Variant::Button => "button",
-        Variant::Card => "card",
-        Variant::Compact => "compact",
-    };
+    let attribute = |value| attribute(frame, value);
+    let words = |value| words(frame, value);
     view! {
         <main
             id="component-auth0"
             class="root"
-            class:dark=move || frame.look.read().dark
-            data-state=move || frame.phase.read().name()
-            data-variant=variant
-            aria-busy=move || (*frame.phase.read() == Phase::Loading).then_some("true")
+            data-state=attribute(|shown| some(shown.phase.name()))
+            data-variant=attribute(|shown| some(variant(shown)))
+            data-theme=attribute(|shown| some(if shown.look.dark { "dark" } else { "light" }))
+            data-notice=attribute(|shown| set_if(notice(shown).is_some()))
+            aria-busy=attribute(|shown| some(if is_loading(shown) { "true" } else { "false" }))
         >
-            {move || lead(&frame.phase.read())}
+            <span class=attribute(lead) hidden=attribute(|shown| unset_if(lead(shown).is_some())) aria-hidden="true">
+                {words(lead_words)}
+                <img
+                    alt=""
+                    referrerpolicy="no-referrer"
+                    src=attribute(picture)
+                    hidden=attribute(|shown| unset_if(picture(shown).is_some()))
+                    on:error=hide
+                />
+            </span>
             <div class="text">
-                {move || title(&frame.phase.read(), &frame.look.read())}
                 <p
-                    class="status"
-                    class:notice=move || has_notice(&frame.phase.read())
-                    role="status"
-                    data-testid="status"
+                    class="title"
+                    data-testid=attribute(|shown| person(shown).map(|_| "user-name".to_owned()))
+                    hidden=attribute(|shown| set_if(title(shown).is_empty()))
                 >
-                    {move || status(&frame.phase.read(), &frame.look.read())}
+                    {words(title)}
                 </p>
-                {move || error(&frame.phase.read(), &frame.look.read())}
+                <p class="email" hidden=attribute(|shown| set_if(email(shown).is_empty()))>
+                    {words(email)}
+                </p>
+                <p class="status" role="status" data-testid="status">
+                    {words(status)} " "
+                    <a
+                        target="_blank"
+                        rel="noopener noreferrer"
+                        href=attribute(provider_page)
+                        hidden=attribute(|shown| unset_if(provider_page(shown).is_some()))
+                    >
+                        {words(|shown| shown.look.labels.text(Label::FinishLogout))}
+                    </a>
+                </p>
+                <p
+                    class="error"
+                    role="alert"
+                    data-testid=attribute(|shown| failure(shown).map(|_| "error".to_owned()))
+                    hidden=attribute(|shown| unset_if(failure(shown).is_some()))
+                >
+                    {words(error)}
+                </p>
             </div>
-            <div class="actions">{move || actions(frame)}</div>
+            <div class="actions">
+                <span
+                    class="bone bone-button"
+                    hidden=attribute(|shown| unset_if(is_loading(shown)))
+                    aria-hidden="true"
+                ></span>
+                // Opens a window where script may not. It binds the login to this frame like
+                // the script's own form, since it is a POST from here; a link could not.
+                <form
+                    method="post"
+                    action=routes::LOGIN
+                    target="_blank"
+                    hidden=attribute(|shown| unset_if(blocked(shown).is_some()))
+                    on:submit=move |event| frame.login_form_submitted(&event)
+                >
+                    <button
+                        type="submit"
+                        class=attribute(|shown| button_class(blocked(shown) == Some(true)))
+                        data-testid=attribute(|shown| blocked(shown).map(|_| "open-login".to_owned()))
+                    >
+                        {words(|shown| {
+                            let blocked = blocked(shown) == Some(true);
+                            shown.look.labels.text(if blocked { Label::Open } else { Label::Reopen })
+                        })}
+                    </button>
+                </form>
+                <button
+                    type="button"
+                    class=attribute(|shown| button_class(control(shown) == Some(Control::Login)))
+                    data-testid=attribute(|shown| control(shown).map(|known| known.test_id().to_owned()))
+                    hidden=attribute(|shown| unset_if(control(shown).is_some()))
+                    disabled=attribute(|shown| set_if(is_disabled(shown)))
+                    on:click=move |_| click(frame)
+                >
+                    {words(control_words)}
+                </button>
+            </div>
         </main>
     }
 }
 
-/// Picture, spinner or warning sign; the words beside it say the same.
-fn lead(phase: &Phase) -> Option<AnyView> {
-    let (class, words, picture) = match phase {
-        Phase::Loading | Phase::SignedOut { .. } => return None,
-        Phase::Waiting { blocked: true, .. } | Phase::Failed(_) => {
-            ("lead sign", "!".to_owned(), None)
-        }
-        Phase::Waiting { .. } => ("lead spinner", String::new(), None),
-        Phase::SignedIn(person) => ("lead avatar", initials(&person.user.name), picture(person)),
-    };
-    Some(view! { <span class=class aria-hidden="true">{words}{picture}</span> }.into_any())
+fn attribute(
+    frame: Frame,
+    value: fn(&Shown) -> Option<String>,
+) -> impl Fn() -> Option<String> + Clone + Send + 'static {
+    move || frame.shown.with(value)
 }
 
-/// Lies over the initials: one that does not load leaves them to be seen.
-fn picture(person: &Person) -> Option<AnyView> {
-    let url = person.user.picture.clone().filter(|url| is_picture(url))?;
-    let hide = |event: leptos::ev::ErrorEvent| {
-        if let Some(image) = event
-            .target()
-            .and_then(|target| target.dyn_into::<HtmlElement>().ok())
-        {
-            image.set_hidden(true);
-        }
-    };
-    Some(view! { <img src=url alt="" referrerpolicy="no-referrer" on:error=hide/> }.into_any())
+fn words(
+    frame: Frame,
+    value: fn(&Shown) -> String,
+) -> impl Fn() -> String + Clone + Send + 'static {
+    move || frame.shown.with(value)
 }
 
-/// An https URL, or one of this machine in development.
-fn is_picture(url: &str) -> bool {
-    ["https://", "http://localhost:", "http://127.0.0.1:"]
-        .iter()
-        .any(|start| url.starts_with(start))
+fn some(value: &str) -> Option<String> {
+    Some(value.to_owned())
 }
 
-fn title(phase: &Phase, look: &Look) -> Option<AnyView> {
-    match phase {
-        Phase::SignedIn(person) => {
-            let email = (look.variant == Variant::Card)
-                .then(|| person.user.email.clone())
-                .flatten()
-                .filter(|email| *email != person.user.name)
-                .map(|email| paragraph("email", "user-email", email));
-            let name = paragraph("title", "user-name", person.user.name.clone());
-            Some(view! { {name} {email} }.into_any())
-        }
-        Phase::Loading | Phase::Failed(_) => None,
-        Phase::SignedOut { .. } | Phase::Waiting { .. } => {
-            let app = look.hostname.clone()?;
-            let words = match look.variant {
-                Variant::Card => look.labels.fill(Label::Title, &app),
-                Variant::Button => app,
-                Variant::Compact => return None,
-            };
-            Some(paragraph("title", "app-name", words))
-        }
-    }
+/// A boolean attribute.
+fn set_if(condition: bool) -> Option<String> {
+    condition.then(String::new)
 }
 
-fn paragraph(class: &'static str, test_id: &'static str, words: String) -> AnyView {
-    view! { <p class=class data-testid=test_id>{words}</p> }.into_any()
+fn unset_if(condition: bool) -> Option<String> {
+    set_if(!condition)
 }
 
-fn status(phase: &Phase, look: &Look) -> AnyView {
-    let text = |label| look.labels.text(label);
-    let words = match phase {
-        Phase::Loading => text(Label::Loading),
-        Phase::SignedOut {
-            notice: Some(notice),
-        } => return notice_view(notice, look),
-        Phase::SignedOut { notice: None } => look
-            .message
-            .clone()
-            .unwrap_or_else(|| text(Label::SignedOut)),
-        Phase::Waiting { blocked: true, .. } => text(Label::Blocked),
-        Phase::Waiting { .. } => text(Label::Waiting),
-        Phase::SignedIn(Person { leaving: true, .. }) => text(Label::SigningOut),
-        Phase::SignedIn(Person {
-            notice: Some(notice),
-            ..
-        }) => return notice_view(notice, look),
-        Phase::SignedIn(person) => {
-            let time = expiry::in_words(person.expires_at, &look.locale);
-            look.labels.fill(Label::SignedIn, &time)
-        }
-        // The error's own element speaks, at once and not when the reader finds time.
-        Phase::Failed(_) => String::new(),
-    };
-    words.into_any()
-}
-
-/// Whether the status says something that is not plain to see.
-fn has_notice(phase: &Phase) -> bool {
-    match phase {
-        Phase::SignedOut { notice } | Phase::SignedIn(Person { notice, .. }) => notice.is_some(),
-        Phase::Loading | Phase::Waiting { .. } | Phase::Failed(_) => false,
-    }
-}
-
-fn notice_view(notice: &Notice, look: &Look) -> AnyView {
-    let text = |label| look.labels.text(label);
-    match notice {
-        Notice::ClickAgain => text(Label::ClickAgain).into_any(),
-        Notice::SessionEnded => text(Label::SessionEnded).into_any(),
-        Notice::LogoutFailed => text(Label::LogoutFailed).into_any(),
-        Notice::FinishAtProvider(url) => view! {
-            {text(Label::FinishAtProvider)} " "
-            <a href=url.clone() target="_blank" rel="noopener noreferrer">{text(Label::FinishLogout)}</a>
-        }
-        .into_any(),
-    }
-}
-
-fn error(phase: &Phase, look: &Look) -> Option<AnyView> {
-    let Phase::Failed(failure) = phase else {
-        return None;
-    };
-    let words = look.labels.text(match failure.kind {
-        FailureKind::Unreachable => Label::Unreachable,
-        FailureKind::Silent => Label::Silent,
-        FailureKind::LoginRefused => Label::LoginRefused,
-        FailureKind::HostRefused => Label::HostRefused,
-        FailureKind::NotEmbedded => Label::NotEmbedded,
-        FailureKind::Other => Label::Refused,
-    });
-    Some(view! {
-        <p class="error" role="alert" data-testid="error" data-code=failure.code.clone()>{words}</p>
-    }.into_any())
-}
-
-fn actions(frame: Frame) -> Option<AnyView> {
-    let look = frame.look.read();
-    let control = |control: Control, label, disabled: bool| {
-        button(
-            frame,
-            control,
-            look.labels.text(label),
-            disabled || look.disabled,
-        )
-    };
-    Some(match &*frame.phase.read() {
-        Phase::Loading => {
-            view! { <span class="bone bone-button" aria-hidden="true"></span> }.into_any()
-        }
-        Phase::SignedOut { .. } => control(Control::Login, Label::Login, false),
-        Phase::Waiting {
-            handoff_challenge,
-            blocked,
-        } => {
-            let open = open_form(frame, &look, handoff_challenge, *blocked);
-            let cancel = control(Control::Cancel, Label::Cancel, false);
-            view! { {open} {cancel} }.into_any()
-        }
-        Phase::SignedIn(person) => control(Control::Logout, Label::Logout, person.leaving),
-        Phase::Failed(Failure { kind, .. }) => match kind {
-            FailureKind::HostRefused | FailureKind::NotEmbedded => return None,
-            FailureKind::LoginRefused => control(Control::Login, Label::Retry, false),
-            FailureKind::Unreachable | FailureKind::Silent | FailureKind::Other => {
-                control(Control::Retry, Label::Retry, false)
-            }
-        },
-    })
-}
-
-#[derive(Clone, Copy)]
+/// What the one button does in a state.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Control {
     Login,
     Logout,
@@ -228,51 +157,210 @@ enum Control {
     Retry,
 }
 
-fn button(frame: Frame, control: Control, words: String, disabled: bool) -> AnyView {
-    let (class, test_id) = match control {
-        Control::Login => ("button primary", "login-button"),
-        Control::Logout => ("button", "logout-button"),
-        Control::Cancel => ("button", "cancel-button"),
-        Control::Retry => ("button", "retry-button"),
-    };
-    let click = move |_| match control {
-        Control::Login => frame.login_clicked(),
-        Control::Logout => frame.logout_clicked(),
-        Control::Cancel => frame.dispatch(Input::CancelClicked),
-        Control::Retry => frame.dispatch(Input::RetryClicked),
-    };
-    view! {
-        <button type="button" class=class data-testid=test_id disabled=disabled on:click=click>
-            {words}
-        </button>
+impl Control {
+    const fn test_id(self) -> &'static str {
+        match self {
+            Self::Login => "login-button",
+            Self::Logout => "logout-button",
+            Self::Cancel => "cancel-button",
+            Self::Retry => "retry-button",
+        }
     }
-    .into_any()
 }
 
-/// A form that the person presses opens a window where script may not. It binds the login
-/// to this frame like the script's own, since it is a POST from here; a link could not.
-fn open_form(frame: Frame, look: &Look, challenge: &str, blocked: bool) -> AnyView {
-    let words = look
-        .labels
-        .text(if blocked { Label::Open } else { Label::Reopen });
-    let class = if blocked { "button primary" } else { "button" };
-    let fields = frame.login_fields(challenge);
-    view! {
-        <form
-            method="post"
-            action=routes::LOGIN
-            target="_blank"
-            on:submit=move |_| frame.login_form_submitted()
-        >
-            {fields
-                .into_iter()
-                .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
-                .collect_view()}
-            <button type="submit" class=class data-testid="open-login">
-                {words}
-            </button>
-        </form>
+fn control(shown: &Shown) -> Option<Control> {
+    match &shown.phase {
+        Phase::Loading => None,
+        Phase::SignedOut { .. } => Some(Control::Login),
+        Phase::Waiting { .. } => Some(Control::Cancel),
+        Phase::SignedIn(_) => Some(Control::Logout),
+        Phase::Failed(failure) => match failure.kind {
+            FailureKind::HostRefused | FailureKind::NotEmbedded => None,
+            FailureKind::LoginRefused => Some(Control::Login),
+            FailureKind::Unreachable | FailureKind::Silent | FailureKind::Other => {
+                Some(Control::Retry)
+            }
+        },
     }
-    .attr("rel", "noopener")
-    .into_any()
+}
+
+fn click(frame: Frame) {
+    match frame.shown.with_untracked(control) {
+        Some(Control::Login) => frame.login_clicked(),
+        Some(Control::Logout) => frame.logout_clicked(),
+        Some(Control::Cancel) => frame.dispatch(Input::CancelClicked),
+        Some(Control::Retry) => frame.dispatch(Input::RetryClicked),
+        None => {}
+    }
+}
+
+fn control_words(shown: &Shown) -> String {
+    let label = match (control(shown), failure(shown)) {
+        (Some(Control::Login), Some(_)) | (Some(Control::Retry), _) => Label::Retry,
+        (Some(Control::Login), None) => Label::Login,
+        (Some(Control::Logout), _) => Label::Logout,
+        (Some(Control::Cancel), _) => Label::Cancel,
+        (None, _) => return String::new(),
+    };
+    shown.look.labels.text(label)
+}
+
+fn button_class(primary: bool) -> Option<String> {
+    some(if primary { "button primary" } else { "button" })
+}
+
+fn is_disabled(shown: &Shown) -> bool {
+    shown.look.disabled || person(shown).is_some_and(|person| person.leaving)
+}
+
+fn is_loading(shown: &Shown) -> bool {
+    shown.phase == Phase::Loading
+}
+
+/// Whether the window was blocked, while a login is under way.
+fn blocked(shown: &Shown) -> Option<bool> {
+    match shown.phase {
+        Phase::Waiting { blocked, .. } => Some(blocked),
+        _ => None,
+    }
+}
+
+fn person(shown: &Shown) -> Option<&Person> {
+    match &shown.phase {
+        Phase::SignedIn(person) => Some(person),
+        _ => None,
+    }
+}
+
+fn failure(shown: &Shown) -> Option<FailureKind> {
+    match &shown.phase {
+        Phase::Failed(failure) => Some(failure.kind),
+        _ => None,
+    }
+}
+
+/// What the status says that is not plain to see.
+fn notice(shown: &Shown) -> Option<&Notice> {
+    match &shown.phase {
+        Phase::SignedOut { notice } => notice.as_ref(),
+        Phase::SignedIn(person) => person.notice.as_ref(),
+        _ => None,
+    }
+}
+
+fn provider_page(shown: &Shown) -> Option<String> {
+    match notice(shown) {
+        Some(Notice::FinishAtProvider(url)) => Some(url.clone()),
+        _ => None,
+    }
+}
+
+const fn variant(shown: &Shown) -> &'static str {
+    match shown.look.variant {
+        Variant::Button => "button",
+        Variant::Card => "card",
+        Variant::Compact => "compact",
+    }
+}
+
+/// Picture, spinner or warning sign; the words beside it say the same.
+fn lead(shown: &Shown) -> Option<String> {
+    match (&shown.phase, blocked(shown)) {
+        (_, Some(true)) | (Phase::Failed(_), _) => some("lead sign"),
+        (_, Some(false)) => some("lead spinner"),
+        (Phase::SignedIn(_), _) => some("lead avatar"),
+        _ => None,
+    }
+}
+
+fn lead_words(shown: &Shown) -> String {
+    match (&shown.phase, blocked(shown)) {
+        (_, Some(true)) | (Phase::Failed(_), _) => "!".to_owned(),
+        (Phase::SignedIn(person), _) => initials(&person.user.name),
+        _ => String::new(),
+    }
+}
+
+/// An https URL, or one of this machine in development. It lies over the initials.
+fn picture(shown: &Shown) -> Option<String> {
+    person(shown)?.user.picture.clone().filter(|url| {
+        ["https://", "http://localhost:", "http://127.0.0.1:"]
+            .iter()
+            .any(|start| url.starts_with(start))
+    })
+}
+
+/// A picture that does not load leaves the initials to be seen.
+fn hide(event: leptos::ev::ErrorEvent) {
+    if let Some(image) = event
+        .target()
+        .and_then(|target| target.dyn_into::<HtmlElement>().ok())
+    {
+        image.set_hidden(true);
+    }
+}
+
+fn title(shown: &Shown) -> String {
+    let look = &shown.look;
+    match (&shown.phase, &look.hostname, look.variant) {
+        (Phase::SignedIn(person), ..) => person.user.name.clone(),
+        (Phase::SignedOut { .. } | Phase::Waiting { .. }, Some(app), Variant::Card) => {
+            look.labels.fill(Label::Title, app)
+        }
+        (Phase::SignedOut { .. } | Phase::Waiting { .. }, Some(app), Variant::Button) => {
+            app.clone()
+        }
+        _ => String::new(),
+    }
+}
+
+fn email(shown: &Shown) -> String {
+    person(shown)
+        .filter(|_| shown.look.variant == Variant::Card)
+        .and_then(|person| {
+            person
+                .user
+                .email
+                .clone()
+                .filter(|email| *email != person.user.name)
+        })
+        .unwrap_or_default()
+}
+
+fn status(shown: &Shown) -> String {
+    let look = &shown.look;
+    let label = match (&shown.phase, notice(shown)) {
+        (Phase::SignedIn(Person { leaving: true, .. }), _) => Label::SigningOut,
+        (_, Some(Notice::ClickAgain)) => Label::ClickAgain,
+        (_, Some(Notice::SessionEnded)) => Label::SessionEnded,
+        (_, Some(Notice::FinishAtProvider(_))) => Label::FinishAtProvider,
+        (_, Some(Notice::LogoutFailed)) => Label::LogoutFailed,
+        (Phase::Loading, _) => Label::Loading,
+        (Phase::SignedOut { .. }, _) => match &look.message {
+            Some(message) => return message.clone(),
+            None => Label::SignedOut,
+        },
+        (Phase::Waiting { blocked: true, .. }, _) => Label::Blocked,
+        (Phase::Waiting { .. }, _) => Label::Waiting,
+        (Phase::SignedIn(person), _) => {
+            let time = expiry::in_words(person.expires_at, &look.locale);
+            return look.labels.fill(Label::SignedIn, &time);
+        }
+        // The error's own element speaks, at once and not when the reader finds time.
+        (Phase::Failed(_), _) => return String::new(),
+    };
+    look.labels.text(label)
+}
+
+fn error(shown: &Shown) -> String {
+    let label = match failure(shown) {
+        Some(FailureKind::Unreachable) => Label::Unreachable,
+        Some(FailureKind::Silent) => Label::Silent,
+        Some(FailureKind::LoginRefused) => Label::LoginRefused,
+        Some(FailureKind::HostRefused) => Label::HostRefused,
+        Some(FailureKind::NotEmbedded) => Label::NotEmbedded,
+        Some(FailureKind::Other) => Label::Refused,
+        None => return String::new(),
+    };
+    shown.look.labels.text(label)
 }

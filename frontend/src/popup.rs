@@ -16,7 +16,7 @@ const WIDTH: i32 = 425;
 const HEIGHT: i32 = 640;
 
 /// Name of the form field that binds the login to this frame.
-pub(crate) const CHALLENGE_FIELD: &str = "handoff_challenge";
+const CHALLENGE_FIELD: &str = "handoff_challenge";
 
 /// A window that this frame opened.
 pub(crate) struct Popup {
@@ -47,13 +47,7 @@ impl Popup {
         form.set_action(routes::LOGIN);
         form.set_target(&self.name);
         form.set_hidden(true);
-        for (name, value) in fields(challenge, options) {
-            let input: HtmlInputElement = document.create_element("input").ok()?.dyn_into().ok()?;
-            input.set_type("hidden");
-            input.set_name(&name);
-            input.set_value(&value);
-            form.append_child(&input).ok()?;
-        }
+        fill_in(&form, challenge, options)?;
         document.body()?.append_child(&form).ok()?;
         let sent = form.submit().ok();
         form.remove();
@@ -71,16 +65,29 @@ impl Popup {
     }
 }
 
-/// The fields of the login form. The host's options come from args, which the embedding
-/// page writes: they must not replace the challenge.
-pub(crate) fn fields(challenge: &str, options: &Props) -> Vec<(String, String)> {
-    let options = options
-        .iter()
-        .filter(|(name, _)| name.as_str() != CHALLENGE_FIELD)
-        .map(|(name, value)| (name.clone(), value.clone()));
-    std::iter::once((CHALLENGE_FIELD.to_owned(), challenge.to_owned()))
-        .chain(options)
-        .collect()
+/// Puts the challenge and the host's options into a login form. The options come from args,
+/// which the embedding page writes: they must not replace the challenge.
+pub(crate) fn fill_in(form: &HtmlFormElement, challenge: &str, options: &Props) -> Option<()> {
+    while let Some(old) = form.query_selector("input").ok()? {
+        old.remove();
+    }
+    add_field(form, CHALLENGE_FIELD, challenge)?;
+    for (name, value) in options {
+        if name != CHALLENGE_FIELD {
+            add_field(form, name, value)?;
+        }
+    }
+    Some(())
+}
+
+fn add_field(form: &HtmlFormElement, name: &str, value: &str) -> Option<()> {
+    let document = browser::document()?;
+    let input: HtmlInputElement = document.create_element("input").ok()?.dyn_into().ok()?;
+    input.set_type("hidden");
+    input.set_name(name);
+    input.set_value(value);
+    form.append_child(&input).ok()?;
+    Some(())
 }
 
 /// In the middle of the browser's window, wherever that is.
