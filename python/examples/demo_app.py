@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 
 import httpx
@@ -12,6 +13,11 @@ import streamlit_component_auth0 as auth0
 API = auth0.settings().remote_api_base_url or "http://localhost:8888"
 
 st.set_page_config(page_title="Component Auth0 demo", page_icon="🔐", layout="centered")
+
+
+def plain(text: str) -> str:
+    """A name is text, whatever markup its owner put into it."""
+    return re.sub(r"([^\w\s@])", r"\\\1", text)
 
 
 def header() -> None:
@@ -38,18 +44,18 @@ def greeting(session: auth0.Session) -> None:
         if user.picture:
             st.image(user.picture, width=72)
         else:
-            initials = "".join(word[0] for word in user.name.split()[:2]).upper()
+            initials = plain("".join(word[0] for word in user.name.split()[:2]).upper())
             st.markdown(f"# :primary-background[{initials or '?'}]")
     with words:
-        st.subheader(f"Hello {user.name}", anchor=False)
+        st.subheader(f"Hello {plain(user.name)}", anchor=False)
         verified = ":green-badge[:material/verified: verified]" if user.email_verified else ""
-        st.markdown(f"{user.email or user.sub} {verified}")
+        st.markdown(f"{plain(user.email or user.sub)} {verified}")
 
 
 def badges(title: str, names: frozenset[str], colour: str) -> None:
     st.markdown(f"**{title}**")
     if names:
-        st.markdown(" ".join(f":{colour}-badge[{name}]" for name in sorted(names)))
+        st.markdown(" ".join(f":{colour}-badge[{plain(name)}]" for name in sorted(names)))
     else:
         st.caption("none")
 

@@ -231,3 +231,19 @@ def ended(reason: str | None) -> httpx.Response:
 
 def unreachable(request: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("canary network words", request=request)
+
+
+def signed_in(companion: FakeCompanion, **kwargs: Any) -> SignIn:
+    sign_in = companion.sign_in(**kwargs)
+    sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    assert state_of(sign_in) == "signed_in"
+    return sign_in
+
+
+def state_of(sign_in: SignIn) -> str:
+    return sign_in.status
+
+
+def command(sign_in: SignIn) -> str | None:
+    args = sign_in.frame_args({})
+    return args["command"]["name"] if args["command"] else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -41,6 +42,7 @@ CALL_SECONDS: Final = 5.0
 MAX_BODY_BYTES: Final = 1 << 20
 """Far above any real answer; stops a stream without end from filling this server's memory."""
 
+_CODE: Final = re.compile(r"[a-z_]{1,40}")
 _TIMEOUT: Final = httpx.Timeout(CALL_SECONDS, connect=2.0, pool=2.0)
 
 
@@ -211,7 +213,9 @@ def _refused(path: str, status: int, refusal: Refusal) -> AuthError:
         if isinstance(error, HostCredentialRefused):
             _log.error("companion %s: STREAMLIT_SECRET differs from the companion's", path)
         return error
-    _log.warning("companion %s: unexpected status %d", path, status)
+    # A code is the operator's way to the cause; a proxy's words are not for the log.
+    code = refusal.code if _CODE.fullmatch(refusal.code) else "no code"
+    _log.warning("companion %s: status %d, %s", path, status, code)
     return CompanionUnavailable()
 
 

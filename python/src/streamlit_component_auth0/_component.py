@@ -76,22 +76,19 @@ def login(
     if host.development is not None:
         _draw_development_banner(host, key)
     else:
-        args = {
-            "hostname": app_name,
-            "initial_state": None,
-            "events": list(_EVENTS),
-            "labels": dict(labels or {}),
-            "locale": locale,
-            "variant": variant,
-            **host.sign_in.frame_args(dict(login_options or {})),
-        }
-        drawn = _draw_frame(host, key, args)
-        host.tell_change()
-        if host.page_is_stale() or host.sign_in.command not in (None, args["command"]):
-            # Only a fragment (or dialog) runs, or the frame has to be told something new.
-            st.rerun(scope="app")
-        if drawn:
-            _draw_notices(host, key, (labels or {}).get("retry", "Try again"))
+        _draw(
+            host,
+            key,
+            {
+                "hostname": app_name,
+                "initial_state": None,
+                "events": list(_EVENTS),
+                "labels": dict(labels or {}),
+                "locale": locale,
+                "variant": variant,
+                **host.sign_in.frame_args(dict(login_options or {})),
+            },
+        )
     host.mark_drawn()
     return host.sign_in.session
 
@@ -138,6 +135,16 @@ def _refreshed() -> Host:
     host.refresh()
     host.mark_drawn()
     return host
+
+
+def _draw(host: Host, key: str, args: dict[str, Any]) -> None:
+    drawn = _draw_frame(host, key, args)
+    host.tell_change()
+    if host.page_is_stale() or host.sign_in.command not in (None, args["command"]):
+        # Only a fragment (or dialog) runs, or the frame has to be told something new.
+        st.rerun(scope="app")
+    if drawn:
+        _draw_notices(host, key, args["labels"].get("retry", "Try again"))
 
 
 def _draw_frame(host: Host, key: str, args: dict[str, Any]) -> bool:

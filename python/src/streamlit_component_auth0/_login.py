@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from ._exceptions import CompanionUnavailable, NotSignedIn, SessionEnded
+from ._exceptions import CompanionUnavailable, HostCredentialRefused, NotSignedIn, SessionEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +90,7 @@ class Login:
             NotSignedIn: The login is over.
             TokenRefused: Audience or scope are not for this login.
             CompanionUnavailable: It cannot be reached, and no live token is in memory.
+            HostCredentialRefused: The secrets differ, and no live token is in memory.
         """
         variant = (audience, scope)
         try:
@@ -111,7 +112,7 @@ class Login:
             fresh = self._companion.access_token(
                 self._grant, audience=variant[0], scope=variant[1], min_ttl=min_ttl
             )
-        except CompanionUnavailable:
+        except (CompanionUnavailable, HostCredentialRefused):
             # Shorter than asked for, but alive: better than failing with the companion.
             if held is not None and remaining > 0:
                 return held
