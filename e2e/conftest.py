@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from harness import chromium, paths
 from harness.stack import Stack, Wishes
+from harness.stranger import Stranger
 from harness.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -115,6 +116,14 @@ def stack(start_stack: StartStack) -> Stack:
 def visitor(stack: Stack, new_visitor: NewVisitor) -> Visitor:
     """A person before the usual servers."""
     return new_visitor(stack)
+
+
+@pytest.fixture
+def stranger() -> Iterator[Stranger]:
+    """Somebody else's website, without pages yet."""
+    stranger = Stranger()
+    yield stranger
+    stranger.stop()
 
 
 _OUTCOME = pytest.StashKey[bool]()

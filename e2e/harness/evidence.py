@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+    from playwright.sync_api import (
+        BrowserContext,
+        ConsoleMessage,
+        Page,
+        Request,
+        Response,
+        WebSocket,
+    )
 
 
 @dataclass
@@ -21,6 +28,8 @@ class Evidence:
     network: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     responses: list[Response] = field(default_factory=list)
+    messages: list[bytes | str] = field(default_factory=list)
+    """Websocket messages, both ways."""
 
     def listen(self, context: BrowserContext) -> None:
         """Hears every page of the context, popups too."""
@@ -29,6 +38,17 @@ class Evidence:
         context.on("request", self._request)
         context.on("response", self._response)
         context.on("requestfailed", self._failed)
+        context.on("page", self._page)
+
+    def _page(self, page: Page) -> None:
+        page.on("websocket", self._websocket)
+
+    def _websocket(self, websocket: WebSocket) -> None:
+        websocket.on("framereceived", self._message)
+        websocket.on("framesent", self._message)
+
+    def _message(self, payload: bytes | str) -> None:
+        self.messages.append(payload)
 
     def _console(self, message: ConsoleMessage) -> None:
         line = f"{message.type}: {message.text} ({message.location.get('url', '')})"
