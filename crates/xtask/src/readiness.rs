@@ -25,7 +25,24 @@ impl Probe {
             .any(|address| self.answers(address).unwrap_or(false))
     }
 
+    /// The whole answer, headers included; `None` unless it is a text with status 200.
+    pub(crate) fn text(self) -> Option<String> {
+        let addresses = ("localhost", self.port).to_socket_addrs().ok()?;
+        let mut stream = addresses
+            .into_iter()
+            .find_map(|address| self.ask(address).ok())?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        text.lines().next()?.contains(" 200 ").then_some(text)
+    }
+
     fn answers(self, address: SocketAddr) -> std::io::Result<bool> {
+        let mut status_line = [0; 12];
+        self.ask(address)?.read_exact(&mut status_line)?;
+        Ok(status_line.ends_with(b" 200"))
+    }
+
+    fn ask(self, address: SocketAddr) -> std::io::Result<TcpStream> {
         let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
@@ -35,9 +52,7 @@ impl Probe {
             "GET {} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n",
             self.path, self.port
         )?;
-        let mut status_line = [0; 12];
-        stream.read_exact(&mut status_line)?;
-        Ok(status_line.ends_with(b" 200"))
+        Ok(stream)
     }
 }
 
@@ -80,6 +95,13 @@ mod tests {
         let request = request.join().unwrap();
         assert_eq!(request[0], "GET /readyz HTTP/1.1");
         assert_eq!(request[1], format!("Host: localhost:{port}"));
+
+        let (port, _request) = server("HTTP/1.1 200 OK\r\n\r\nhello");
+        assert!(
+            probe(port)
+                .text()
+                .is_some_and(|text| text.ends_with("hello"))
+        );
 
         let (port, _request) = server("HTTP/1.1 503 Service Unavailable\r\n\r\n");
         assert!(!probe(port).is_ready());

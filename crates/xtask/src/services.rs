@@ -155,7 +155,11 @@ impl<'a> Services<'a> {
     /// When a program ends by itself: says which, with its last lines.
     pub(crate) fn wait_for_stop(&mut self) -> anyhow::Result<()> {
         while !self.context.interrupt.requested() {
-            self.tick()?;
+            let event = self.tick();
+            // The signal ends the programs too: their deaths are then no news.
+            if !self.context.interrupt.requested() {
+                event?;
+            }
         }
         Ok(())
     }

@@ -64,7 +64,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     context.progress.say(format_args!(
         "ready after {}\n\n{}",
         seconds(context.progress.elapsed()),
-        arguments.welcome()
+        arguments.welcome(&people(arguments.tenant))
     ));
     services.wait_for_stop()?;
     context.progress.say("stopping");
@@ -84,12 +84,19 @@ impl Arguments {
         ]
     }
 
-    fn welcome(&self) -> String {
+    fn welcome(&self, people: &[Person]) -> String {
+        let people = people.iter().fold(String::new(), |text, person| {
+            text + &format!(
+                "    {:<26} {:<16} {}\n",
+                person.credentials, person.name, person.rights
+            )
+        });
         format!(
             "  Streamlit app   http://localhost:{}   <- open this one and sign in\n\
              \x20 companion       http://localhost:{}\n\
-             \x20 dev tenant      http://localhost:{}   lists who can sign in, with passwords\n\
+             \x20 dev tenant      http://localhost:{}\n\
              \x20 remote API      http://localhost:{}\n\n\
+             \x20 Who can sign in (user / password):\n{people}\n\
              \x20 Logs are in target/xtask-logs. Ctrl-C stops everything.\n",
             self.streamlit, self.companion, self.tenant, self.api
         )
@@ -228,6 +235,45 @@ fn program(path: &Path, folder: &Path) -> Command {
     command
 }
 
+/// Somebody who can sign in.
+#[derive(Debug, PartialEq, Eq)]
+struct Person {
+    name: String,
+    credentials: String,
+    rights: String,
+}
+
+/// Reads the users off the dev tenant's own page: its sheet is the one place that knows
+/// them, and linking the tenant's crate would put its whole web stack before the first
+/// line that this command can print.
+fn people(tenant: u16) -> Vec<Person> {
+    let probe = Probe {
+        port: tenant,
+        path: "/",
+    };
+    people_on(&probe.text().unwrap_or_default())
+}
+
+fn people_on(page: &str) -> Vec<Person> {
+    let list = page
+        .split_once("class=\"people\"")
+        .and_then(|(_, rest)| rest.split_once("</ul>"))
+        .map_or("", |(list, _)| list);
+    let person = |item: &str| {
+        Some(Person {
+            name: between(item, "<strong>", "</strong>")?.to_owned(),
+            credentials: between(item, "<code>", "</code>")?.to_owned(),
+            rights: between(item, "class=\"facts\">", "</span>")?.to_owned(),
+        })
+    };
+    list.split("</li>").filter_map(person).collect()
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(start)?;
+    rest.split_once(end).map(|(inner, _)| inner)
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
@@ -245,13 +291,27 @@ mod tests {
 
     #[test]
     fn the_welcome_names_every_address() {
-        let welcome = arguments().welcome();
+        let welcome = arguments().welcome(&[]);
         for port in 1..=4 {
             assert!(
                 welcome.contains(&format!("http://localhost:{port} "))
                     || welcome.contains(&format!("http://localhost:{port}\n"))
             );
         }
+    }
+
+    #[test]
+    fn people_are_read_off_the_tenants_page() {
+        let page = "<ul class=\"people\"><li><strong>Ada Lovelace</strong><br>\
+            <code>ada / ada-password</code><span class=\"facts\">admin</span></li></ul>\
+            <ul><li><strong>no one</strong></li></ul>";
+        let ada = Person {
+            name: "Ada Lovelace".to_owned(),
+            credentials: "ada / ada-password".to_owned(),
+            rights: "admin".to_owned(),
+        };
+        assert_eq!(people_on(page), [ada]);
+        assert_eq!(people_on("an error page"), []);
     }
 
     #[test]

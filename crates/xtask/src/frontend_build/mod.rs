@@ -26,7 +26,7 @@ use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::process;
 use crate::progress::Step;
-use crate::tools::npm::{self, FrontendTools};
+use crate::tools::npm::{self, FrontendTools, Tool};
 use crate::tools::rust_target;
 
 /// Raise it when this code gives other bytes for the same inputs.
@@ -214,12 +214,7 @@ impl Build<'_> {
             );
             return Ok(fs::read(glue)?);
         };
-        let mut command = Command::new(&esbuild.program);
-        command
-            .arg(&glue)
-            .args(["--bundle", "--format=esm"])
-            .args(self.minify_arguments());
-        Ok(process::run(self.context, self.step, &mut command)?.into_bytes())
+        self.esbuild(esbuild, &glue, &["--bundle", "--format=esm"])
     }
 
     fn source_file(&self, href: &str) -> anyhow::Result<File> {
@@ -229,26 +224,29 @@ impl Build<'_> {
             .extension()
             .is_some_and(|extension| extension == "js" || extension == "css");
         let contents = match &self.tools.esbuild {
-            Some(esbuild) if minifiable => {
-                let mut command = Command::new(&esbuild.program);
-                command.arg(&path).args(self.minify_arguments());
-                process::run(self.context, self.step, &mut command)?.into_bytes()
-            }
+            Some(esbuild) if minifiable => self.esbuild(esbuild, &path, &[])?,
             _ => fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?,
         };
         File::hashed(name, contents)
     }
 
-    fn minify_arguments(&self) -> Vec<&'static str> {
-        let mut arguments = vec![
-            "--log-level=error",
-            "--legal-comments=none",
-            "--target=es2022",
-        ];
+    fn esbuild(&self, esbuild: &Tool, input: &Path, options: &[&str]) -> anyhow::Result<Vec<u8>> {
+        let output = self.work.join("esbuild.out");
+        let mut command = Command::new(&esbuild.program);
+        command
+            .arg(input)
+            .args(options)
+            .args([
+                "--log-level=error",
+                "--legal-comments=none",
+                "--target=es2022",
+            ])
+            .arg(format!("--outfile={}", output.display()));
         if self.profile == Profile::Release {
-            arguments.push("--minify");
+            command.arg("--minify");
         }
-        arguments
+        process::run(self.context, self.step, &mut command)?;
+        Ok(fs::read(output)?)
     }
 }
 
