@@ -84,15 +84,14 @@ fn strings(value: &JsValue) -> Option<Vec<String>> {
 }
 
 fn props(value: &JsValue) -> Props {
-    if !value.is_object() || Array::is_array(value) {
-        return Props::new();
-    }
-    let names = Object::keys(&Object::from(value.clone()));
-    let mut props = Props::new();
-    for name in (0..names.length().min(MAX_ENTRIES)).filter_map(|i| names.get(i).as_string()) {
-        // Inserted one by one: collecting a map sorts, and the sort is 4 KB.
-        if let Some(words) = string(value, &name) {
-            props.insert(name, words);
+    let mut props = Props::default();
+    if value.is_object() {
+        let names = Object::keys(&Object::from(value.clone()));
+        for i in 0..names.length().min(MAX_ENTRIES) {
+            let name = names.get(i).as_string().unwrap_or_default();
+            if let Some(words) = string(value, &name) {
+                props.0.push((name, words));
+            }
         }
     }
     props

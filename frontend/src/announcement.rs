@@ -48,7 +48,7 @@ impl Announcement {
             event.data.is_error = true;
             event.data.error = Some(EventError {
                 code: "event_not_subscribed".to_owned(),
-                message: format!("The host did not subscribe to {name}"),
+                message: ["The host did not subscribe to ", name].concat(),
             });
             event.name = event_names::ERROR.to_owned();
         }

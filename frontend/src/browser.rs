@@ -8,7 +8,7 @@ use std::pin::Pin;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Document, VisibilityState, Window};
+use web_sys::{Document, Window};
 
 use crate::login::Now;
 
@@ -44,7 +44,7 @@ fn now_ms() -> i64 {
 }
 
 fn is_hidden() -> bool {
-    document().is_some_and(|document| document.visibility_state() == VisibilityState::Hidden)
+    document().is_some_and(|document| document.hidden())
 }
 
 /// Bytes of the cryptographic generator; `None` where the browser has none: then nothing

@@ -80,7 +80,7 @@ impl Frame {
             logout_needs_no_window: false,
         };
         let look = Look {
-            labels: Labels::new(&browser_language(), &Props::new()),
+            labels: Labels::new(&browser_language(), &Props::default()),
             locale: browser_language(),
             ..Look::default()
         };

@@ -141,13 +141,12 @@ impl Labels {
     /// The phrase.
     #[must_use]
     pub fn text(&self, label: Label) -> String {
-        self.host
-            .get(label.key())
-            .filter(|words| !words.trim().is_empty())
-            .map_or_else(
-                || label.words()[self.column].to_owned(),
-                |words| words.chars().take(MAX_HOST_LABEL_CHARS).collect(),
-            )
+        match self.host.find(label.key()) {
+            Some(words) if !words.trim().is_empty() => {
+                words.chars().take(MAX_HOST_LABEL_CHARS).collect()
+            }
+            _ => label.words()[self.column].to_owned(),
+        }
     }
 
     /// The phrase with its one placeholder, `{…}`, replaced.
@@ -200,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_region_of_a_locale_does_not_matter_and_an_unknown_language_speaks_english() {
-        let none = Props::new();
+        let none = Props::default();
         assert_eq!(Labels::new("de-AT", &none).text(Label::Login), "Anmelden");
         assert_eq!(
             Labels::new("FR_ca", &none).text(Label::Login),
@@ -212,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_hosts_words_go_over_the_built_in_ones_unless_empty() {
-        let host = Props::from([
+        let host = Props(vec![
             ("login".to_owned(), "Log in with ACME".to_owned()),
             ("logout".to_owned(), " ".to_owned()),
             ("cancel".to_owned(), "x".repeat(5_000)),
@@ -226,10 +225,10 @@ mod tests {
     #[test]
     fn placeholders_are_filled_and_a_host_may_leave_them_out() {
         for odd in ["Signed in", "}{", "{", "on {time} and }"] {
-            let host = Props::from([("signed_in".to_owned(), odd.to_owned())]);
+            let host = Props(vec![("signed_in".to_owned(), odd.to_owned())]);
             let _ = Labels::new("en", &host).fill(Label::SignedIn, "14:05");
         }
-        let labels = Labels::new("en", &Props::new());
+        let labels = Labels::new("en", &Props::default());
         assert_eq!(
             labels.fill(Label::SignedIn, "14:05"),
             "Signed in until 14:05"

@@ -262,7 +262,12 @@ impl Login {
     fn announce(&mut self, outcome: Outcome, announcement: Announcement) {
         self.announced = Some(outcome);
         self.events_made += 1;
-        let id = format!("{}-{}", self.event_prefix, self.events_made);
+        let id = [
+            self.event_prefix.as_str(),
+            "-",
+            &self.events_made.to_string(),
+        ]
+        .concat();
         let event = announcement.event(id, &self.args);
         self.effects.push(Effect::Announce(Box::new(event)));
     }

@@ -72,7 +72,7 @@ pub(crate) fn fill_in(form: &HtmlFormElement, challenge: &str, options: &Props) 
         old.remove();
     }
     add_field(form, CHALLENGE_FIELD, challenge)?;
-    for (name, value) in options {
+    for (name, value) in &options.0 {
         if name != CHALLENGE_FIELD {
             add_field(form, name, value)?;
         }

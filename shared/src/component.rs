@@ -5,7 +5,9 @@
 //! configured origin and ignores what it does not know; Python treats an event as an
 //! announcement and learns who it is over the back channel.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::auth::DisplayUser;
 
@@ -177,5 +179,54 @@ pub struct Action {
     pub props: Props,
 }
 
-/// Free-form string properties.
-pub type Props = std::collections::BTreeMap<String, String>;
+/// Free-form string properties: a JSON object, kept as a list, since a map's code would be
+/// a hundredth of what the frame may weigh.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Props(pub Vec<(String, String)>);
+
+impl Props {
+    /// The value of the first property with this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Serialize for Props {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Props {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(|map| Self(map.into_iter().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn args_of_python_are_read_and_unknown_or_missing_ones_do_not_matter() {
+        let args: Args = serde_json::from_str(
+            r#"{"challenge": "C", "known": {"state": "signed_in", "ref": "r1"}, "default": null,
+                "command": {"id": "1", "name": "recheck"}, "variant": "card", "new": [1],
+                "login_options": {"prompt": "login", "ui_locales": "de"}}"#,
+        )
+        .unwrap();
+        assert_eq!(args.login_options.find("prompt"), Some("login"));
+        assert_eq!(args.known.unwrap().reference.as_deref(), Some("r1"));
+        assert_eq!(args.command.unwrap().name, CommandName::Recheck);
+        assert_eq!((args.variant, args.labels), (Variant::Card, Props::default()));
+    }
+
+    #[test]
+    fn properties_are_an_object_in_json() {
+        let props = Props(vec![("a".to_owned(), "1".to_owned())]);
+        let json = serde_json::to_string(&props).unwrap();
+        assert_eq!(json, r#"{"a":"1"}"#);
+        assert_eq!(serde_json::from_str::<Props>(&json).unwrap(), props);
+    }
+}
