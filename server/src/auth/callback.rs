@@ -8,6 +8,7 @@ use oidc::{AuthorizationResponse, Expectations, Occasion, TokenSet, VerifiedIdTo
 use session_store::{HandleKind, KeyHash, NewHandle};
 use shared::error::{EndReason, ErrorCode};
 use shared::routes;
+use tracing::Instrument as _;
 
 use super::refresh::permissions_of;
 use super::transaction::{self, Transaction};
@@ -84,7 +85,7 @@ impl Callback {
                 .into_response();
         };
         let outcome = self
-            .spend_and_finish(&state, parameters, &transaction, headers)
+            .to_the_end(state, parameters.to_owned(), transaction, headers.clone())
             .await;
         let mut response = outcome.into_response();
         // Outside the result: the transaction ends on the error path too.
@@ -112,6 +113,26 @@ impl Callback {
         } else {
             Err(unknown_login())
         }
+    }
+
+    /// On a task of its own: the code can be sent once only, so a login whose window is
+    /// closed or reloaded in the middle is finished without it.
+    async fn to_the_end(
+        &self,
+        state: String,
+        parameters: String,
+        transaction: Transaction,
+        headers: HeaderMap,
+    ) -> Result<Response, AppError> {
+        let callback = self.clone();
+        let finishing = async move {
+            callback
+                .spend_and_finish(&state, &parameters, &transaction, &headers)
+                .await
+        };
+        tokio::spawn(finishing.in_current_span())
+            .await
+            .unwrap_or_else(|_| Err(AppError::Internal("finishing a login panicked".into())))
     }
 
     async fn spend_and_finish(

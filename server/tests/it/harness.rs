@@ -13,7 +13,7 @@ mod world;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::browser::{Browser, Call};
-pub(crate) use self::flows::{Handoff, SignedIn};
+pub(crate) use self::flows::{Handoff, SignedIn, claim_body};
 pub(crate) use self::host::Host;
 pub(crate) use self::jar::Topology;
 pub(crate) use self::log::CapturedLog;

@@ -11,4 +11,9 @@
 
 mod harness;
 
+mod callback;
+mod handoff;
 mod login;
+mod refusals;
+mod ticket;
+mod token;

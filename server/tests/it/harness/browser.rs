@@ -211,6 +211,13 @@ impl Browser {
             .collect()
     }
 
+    /// Value of the window's first cookie whose name contains `part`.
+    pub(crate) fn cookies_of_window(&self, part: &str) -> String {
+        let cookies = self.jar.cookies(Place::Window);
+        let found = cookies.into_iter().find(|(name, _)| name.contains(part));
+        found.expect("such a cookie").1
+    }
+
     pub(crate) fn cookies(&self, place: Place) -> Vec<(String, String)> {
         self.jar.cookies(place)
     }

@@ -15,7 +15,8 @@ use super::world::{BASE, Exchange, STREAMLIT_ORIGIN, STREAMLIT_SECRET, World, s2
 #[derive(Clone)]
 pub(crate) struct Host {
     app: Router,
-    pub(crate) secret: String,
+    /// `Authorization` headers: one, in an honest host.
+    pub(crate) authorization: Vec<String>,
     pub(crate) origin: String,
     pub(crate) verifier: String,
     exchanges: Arc<Mutex<Vec<Exchange>>>,
@@ -25,7 +26,7 @@ impl Host {
     pub(crate) fn new(world: &World) -> Self {
         Self {
             app: world.app.clone(),
-            secret: STREAMLIT_SECRET.to_owned(),
+            authorization: vec![format!("Bearer {STREAMLIT_SECRET}")],
             origin: STREAMLIT_ORIGIN.to_owned(),
             verifier: world.random_256(),
             exchanges: Arc::clone(&world.exchanges),
@@ -36,6 +37,30 @@ impl Host {
     pub(crate) fn before(&self, world: &World) -> Self {
         Self {
             app: world.app.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Another app: the same in all but its origin.
+    pub(crate) fn at(&self, origin: &str) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Another Streamlit session, or a thief: the same in all but its verifier.
+    pub(crate) fn knowing(&self, verifier: &str) -> Self {
+        Self {
+            verifier: verifier.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same with these `Authorization` headers.
+    pub(crate) fn showing(&self, authorization: Vec<String>) -> Self {
+        Self {
+            authorization,
             ..self.clone()
         }
     }
@@ -80,9 +105,11 @@ impl Host {
         headers: &[(&'static str, &str)],
         body: impl Into<Body>,
     ) -> Answer {
-        let mut request = Request::post(path)
-            .header(header::HOST, BASE.trim_start_matches("http://"))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.secret));
+        let mut request =
+            Request::post(path).header(header::HOST, BASE.trim_start_matches("http://"));
+        for value in &self.authorization {
+            request = request.header(header::AUTHORIZATION, value);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -62,6 +62,11 @@ impl ProviderWindow {
         sent_to(&self.post("/login", &form).await)
     }
 
+    /// The person clears the provider's cookies.
+    pub(crate) fn forget(&self) {
+        *self.cookie.lock().unwrap() = None;
+    }
+
     pub(crate) async fn open(&self, url: &Url) -> Answer {
         let target = &url[url::Position::BeforePath..];
         self.send(Request::get(target).body(Body::empty()).unwrap())
