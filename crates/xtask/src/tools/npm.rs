@@ -95,7 +95,7 @@ pub(crate) fn install(
     for manifest in manifests {
         fingerprint.add_file(&source.join(manifest));
     }
-    let stamp = Stamp::new(folder.join(".installed"), fingerprint);
+    let stamp = Stamp::new(folder.join("node_modules/.installed"), fingerprint);
     if stamp.is_current() {
         return Ok(());
     }
