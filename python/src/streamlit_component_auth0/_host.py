@@ -61,7 +61,14 @@ class Host:
 
     def page_is_stale(self) -> bool:
         """Whether only a fragment runs while the rest of the page shows another state."""
-        return _streamlit.in_fragment_rerun() and self._drawn != self.sign_in.outline()
+        if not _streamlit.in_fragment_rerun() or self._drawn is None:
+            return False
+        drawn, now = self._drawn, self.sign_in.outline()
+        if _streamlit.in_dialog():
+            # A rerun of the app closes the dialog: only another person is worth that, not
+            # the browser's first word that nobody is signed in.
+            return drawn[1:] != now[1:]
+        return drawn != now
 
     def __repr__(self) -> str:
         return f"Host({self.sign_in!r})"

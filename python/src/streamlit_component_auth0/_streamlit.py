@@ -36,6 +36,21 @@ def fragment_id() -> str | None:
         return None
 
 
+def in_dialog() -> bool:
+    """Whether the next element lands in an `st.dialog`. Fallback: no."""
+    try:
+        from streamlit.delta_generator_singletons import (  # noqa: PLC0415
+            context_dg_stack,  # private
+        )
+        from streamlit.proto.RootContainer_pb2 import RootContainer  # noqa: PLC0415
+    except ImportError:
+        return False
+    # In a fragment rerun the stack is a copy in which blocks have lost their class, but
+    # only dialogs hold blocks below the "event" root.
+    roots = [getattr(block, "_root_container", None) for block in context_dg_stack.get()]
+    return RootContainer.EVENT in roots
+
+
 def in_callback() -> bool:
     """Whether this is a widget's callback: before the script, not in it. Fallback: no."""
     context = _context()
