@@ -1,0 +1,54 @@
+"""An idle frame asks nothing, and a session that ends is seen to end without a click."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from conftest import NewVisitor, StartStack
+    from harness.visitor import Tab, Visitor
+
+# The one place where letting time pass is the test.
+_IDLE_MS: Final = 5_000
+
+
+def test_idle_frame_makes_no_request(visitor: Visitor) -> None:
+    tab = visitor.open()
+    tab.is_signed_out()
+    assert requests_while_idle(tab) == []
+    tab.sign_in("ada")
+    assert requests_while_idle(tab) == []
+
+
+def test_session_that_reaches_its_end_signs_the_page_out_by_itself(
+    start_stack: StartStack, new_visitor: NewVisitor
+) -> None:
+    lifetime = {"SESSION_ABSOLUTE_SECONDS": "12", "SESSION_ROLLING_SECONDS": "12"}
+    tab = new_visitor(start_stack(app="callbacks", companion_env=lifetime)).open()
+    tab.sign_in("ada")
+    tab.is_signed_out()
+    expect(tab.component.part("status")).to_contain_text("Your session has ended")
+    tab.page.reload()
+    tab.is_signed_out()
+    tab.sign_in_again("ada")
+
+
+def test_unused_session_lapses_before_its_absolute_end(
+    start_stack: StartStack, new_visitor: NewVisitor
+) -> None:
+    tab = new_visitor(
+        start_stack(app="callbacks", companion_env={"SESSION_ROLLING_SECONDS": "10"})
+    ).open()
+    tab.sign_in("ada")
+    tab.is_signed_out()
+
+
+def requests_while_idle(tab: Tab) -> list[str]:
+    """What the page asks of anybody while nobody does anything."""
+    requests: list[str] = []
+    tab.page.wait_for_load_state("networkidle")
+    tab.page.on("request", lambda request: requests.append(request.url))
+    tab.page.wait_for_timeout(_IDLE_MS)
+    return requests
