@@ -50,7 +50,7 @@ impl Announcement {
                 code: "event_not_subscribed".to_owned(),
                 message: ["The host did not subscribe to ", name].concat(),
             });
-            event.name = event_names::ERROR.to_owned();
+            event_names::ERROR.clone_into(&mut event.name);
         }
         event
     }

@@ -135,6 +135,10 @@ fn words(
     move || frame.shown.with(value)
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "attributes that are always there have the type of the others"
+)]
 fn some(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
@@ -291,6 +295,10 @@ fn picture(shown: &Shown) -> Option<String> {
 }
 
 /// A picture that does not load leaves the initials to be seen.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of an event handler"
+)]
 fn hide(event: leptos::ev::ErrorEvent) {
     if let Some(image) = event
         .target()

@@ -175,7 +175,8 @@ fn font(text: &str) -> Option<String> {
             || c.is_ascii_alphanumeric()
             || matches!(c, ' ' | ',' | '-' | '_' | '"' | '\'')
     });
-    let balanced = text.matches('"').count() % 2 == 0 && text.matches('\'').count() % 2 == 0;
+    let balanced =
+        text.matches('"').count().is_multiple_of(2) && text.matches('\'').count().is_multiple_of(2);
     (plain && balanced && !text.trim().is_empty() && text.len() <= 300)
         .then(|| text.trim().to_owned())
 }
