@@ -86,7 +86,9 @@ impl LiveSession {
     }
 }
 
-fn reference(id: SessionId) -> String {
+/// The `ref` of a session: a hash of its id.
+#[must_use]
+pub fn reference(id: SessionId) -> String {
     let labelled = [b"ref".as_slice(), &id.0].concat();
     URL_SAFE_NO_PAD.encode(&Sha256::digest(&labelled)[..12])
 }

@@ -15,10 +15,11 @@ use oidc::{
 };
 use session_store::{KeyHash, SessionId, Updated};
 use shared::error::{EndReason, ErrorCode};
+use tracing::Instrument as _;
 
 use crate::config::Settings;
 use crate::error::AppError;
-use crate::sessions::{CachedAccessToken, LiveSession, Session, Sessions, Standing};
+use crate::sessions::{CachedAccessToken, LiveSession, Session, Sessions, Standing, reference};
 use crate::state::Config;
 use crate::user::personal_claims;
 use crate::values::random_256;
@@ -42,6 +43,7 @@ const REAUTHENTICATION_REQUIRED: AppError = AppError::refused(
 );
 
 /// Which access token is wanted.
+#[derive(Clone)]
 pub struct Wish {
     /// `None`: the configured audience.
     pub audience: Option<String>,
@@ -60,6 +62,11 @@ impl Wish {
             scope: None,
             min_ttl: DEFAULT_MIN_TTL,
         }
+    }
+
+    /// Whether it is for the login's own token.
+    const fn is_own(&self) -> bool {
+        self.audience.is_none() && self.scope.is_none()
     }
 
     fn is_met_by(&self, token: &CachedAccessToken) -> bool {
@@ -103,12 +110,26 @@ impl AccessTokens {
         if let Some(token) = self.cached(&live, wish) {
             return Ok((live, token));
         }
-        let turn = self.turn(live.id);
+        // On a task of its own: a host that hangs up in the middle must not cost us the
+        // refresh token that the provider has just rotated.
+        let (tokens, wish) = (self.clone(), wish.clone());
+        let renewing = async move { tokens.renewed(live.id, &wish).await };
+        tokio::spawn(renewing.in_current_span())
+            .await
+            .unwrap_or_else(|_| Err(AppError::Internal("renewing a token panicked".into())))
+    }
+
+    async fn renewed(
+        &self,
+        id: SessionId,
+        wish: &Wish,
+    ) -> Result<(LiveSession, CachedAccessToken), AppError> {
+        let turn = self.turn(id);
         let _turn = turn.lock().await;
-        let key = KeyHash::of_parts(&["refresh", &live.reference()]);
+        let key = KeyHash::of_parts(&["refresh", &reference(id)]);
         for _ in 0..LEASE_PATIENCE {
             // Whoever had the turn before may have brought the very token.
-            let live = match self.sessions.by_id(live.id).await? {
+            let live = match self.sessions.by_id(id).await? {
                 Standing::Live(live) => *live,
                 Standing::Ended(reason) => return Err(AppError::SessionEnded(reason)),
             };
@@ -255,13 +276,12 @@ impl AccessTokens {
             if let Some(rotated) = &tokens.refresh_token {
                 session.refresh_token = Some(rotated.expose().to_owned());
             }
-            if let Some((raw, claims)) = &claims {
+            // An ID token for a narrower scope tells less of the person.
+            if let Some((raw, claims)) = claims.as_ref().filter(|_| wish.is_own()) {
                 session.claims.clone_from(claims);
                 session.id_token = session.id_token.map(|_| raw.clone());
             }
-            session.access_tokens.retain(|token| !wish.is_met_by(token));
-            session.access_tokens.truncate(MOST_CACHED - 1);
-            session.access_tokens.push(fresh.clone());
+            cache(&mut session.access_tokens, fresh.clone(), wish);
             if self.sessions.update(&live, &session).await? == Updated::Done {
                 live.version += 1;
                 live.session = session;
@@ -344,6 +364,21 @@ impl AccessTokens {
             tracing::warn!(%error, "a refresh token could not be revoked");
         }
     }
+}
+
+/// Puts a token among the cached ones. The login's own is the first and stays, however many
+/// others are asked for: the session's scope and permissions are those of it.
+fn cache(tokens: &mut Vec<CachedAccessToken>, fresh: CachedAccessToken, wish: &Wish) {
+    tokens.retain(|token| !wish.is_met_by(token));
+    if wish.is_own() {
+        tokens.insert(0, fresh);
+        return;
+    }
+    if tokens.len() >= MOST_CACHED {
+        // The oldest of the others.
+        tokens.remove(1);
+    }
+    tokens.push(fresh);
 }
 
 /// `permissions` of an access token that is a JWT for one of our audiences, verified as the
