@@ -18,7 +18,7 @@ use shared::error::{EndReason, ErrorCode};
 use tracing::Instrument as _;
 
 use crate::config::Settings;
-use crate::error::AppError;
+use crate::error::{AppError, causes};
 use crate::sessions::{CachedAccessToken, LiveSession, Session, Sessions, Standing, reference};
 use crate::state::Config;
 use crate::user::personal_claims;
@@ -144,7 +144,10 @@ impl AccessTokens {
                 .await?
             {
                 let refreshed = self.refresh(live, wish).await;
-                store.release_lease(key, holder).await?;
+                if let Err(error) = store.release_lease(key, holder).await {
+                    // It expires by itself; what was refreshed is stored already.
+                    tracing::warn!(error = causes(&error), "a lease was not given back");
+                }
                 return refreshed;
             }
             tokio::time::sleep(LEASE_RETRY).await;
