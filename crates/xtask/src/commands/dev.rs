@@ -97,6 +97,8 @@ fn start(
             .env("PORT", COMPANION_PORT.to_string())
             // Browsers and the provider know Trunk's address only.
             .env("AUTH0_BASE_URL", &origin)
+            // Trunk drops the port from the `Host` of what it passes on.
+            .env("INTERNAL_HOSTS", "localhost")
             .env("STATIC_DIR", context.workspace.target().join("trunk")),
         None,
         false,

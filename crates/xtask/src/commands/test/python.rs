@@ -13,29 +13,36 @@ use crate::tools::python::{self, Purpose};
 /// Lines of a failed run that are printed; `target/xtask-logs` has all.
 const SHOWN: usize = 120;
 
+/// Where Python is.
+const FOLDERS: [&str; 2] = ["python", "e2e"];
+
 /// The environment with the test tools.
 pub(crate) fn environment(context: &Context, _: &Step) -> anyhow::Result<Verdict> {
     python::environment(context, Purpose::Test)?;
     Ok(Verdict::passed())
 }
 
-/// Ruff's lints and formatting.
+/// Ruff's lints and formatting, of the package and the end-to-end tests.
 pub(crate) fn lints(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
-    for arguments in [&["check", "."][..], &["format", "--check", "."]] {
-        process::run(context, step, tool(context, "ruff").args(arguments))?;
+    for folder in FOLDERS {
+        for arguments in [&["check", "."][..], &["format", "--check", "."]] {
+            process::run(context, step, tool(context, folder, "ruff").args(arguments))?;
+        }
     }
     Ok(Verdict::passed())
 }
 
-/// `mypy --strict`, as `pyproject.toml` configures it.
+/// `mypy --strict`, as each folder's `pyproject.toml` configures it.
 pub(crate) fn types(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
-    process::run(context, step, tool(context, "mypy").arg("--strict"))?;
+    for folder in FOLDERS {
+        process::run(context, step, tool(context, folder, "mypy").arg("--strict"))?;
+    }
     Ok(Verdict::passed())
 }
 
 /// The package's own tests.
 pub(crate) fn tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
-    let mut command = tool(context, "pytest");
+    let mut command = tool(context, "python", "pytest");
     command.args(["-n", "auto"]);
     pytest(context, step, &mut command)
 }
@@ -43,7 +50,7 @@ pub(crate) fn tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
 /// The wheel that would be published.
 pub(crate) fn wheel(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
     let folder = context.workspace.target().join("wheel");
-    let mut command = tool(context, "python");
+    let mut command = tool(context, "python", "python");
     command
         .args(["-m", "build", "--wheel", "--outdir"])
         .arg(&folder);
@@ -74,8 +81,8 @@ pub(crate) fn pytest(
     ))
 }
 
-fn tool(context: &Context, name: &str) -> Command {
+fn tool(context: &Context, folder: &str, name: &str) -> Command {
     let mut command = Command::new(context.workspace.venv_program(name));
-    command.current_dir(context.workspace.join("python"));
+    command.current_dir(context.workspace.join(folder));
     command
 }
