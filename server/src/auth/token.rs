@@ -75,7 +75,8 @@ fn wish(request: TokenRequest, settings: &Settings, live: &LiveSession) -> Resul
     })
 }
 
-/// The scope in one spelling, if it is part of what the person granted.
+/// The scope in one spelling (its order says nothing), if it is part of what the person
+/// granted.
 fn narrowed(scope: &str, live: &LiveSession) -> Result<String, AppError> {
     const NOT_GRANTED: AppError = AppError::refused(
         ErrorCode::ScopeNotGranted,
@@ -83,9 +84,10 @@ fn narrowed(scope: &str, live: &LiveSession) -> Result<String, AppError> {
     );
     let wanted = Scope::parse(scope).map_err(|_| NOT_GRANTED)?;
     let granted = Scope::parse(&live.session.granted_scope).map_err(|_| NOT_GRANTED)?;
-    if wanted.is_subset_of(&granted) {
-        Ok(wanted.to_string())
-    } else {
-        Err(NOT_GRANTED)
+    if wanted.is_empty() || !wanted.is_subset_of(&granted) {
+        return Err(NOT_GRANTED);
     }
+    let mut names: Vec<_> = wanted.iter().collect();
+    names.sort_unstable();
+    Ok(names.join(" "))
 }

@@ -11,9 +11,16 @@
 
 mod harness;
 
+mod backchannel;
 mod callback;
+mod configuration;
 mod handoff;
+mod headers;
+mod lifetimes;
 mod login;
+mod logout;
+mod pages;
+mod pong;
 mod refusals;
 mod ticket;
 mod token;

@@ -218,7 +218,8 @@ impl Browser {
         found.expect("such a cookie").1
     }
 
-    pub(crate) fn cookies(&self, place: Place) -> Vec<(String, String)> {
-        self.jar.cookies(place)
+    /// Names and values of all cookies, of window and frame.
+    pub(crate) fn all_cookies(&self) -> Vec<(String, String)> {
+        self.jar.all()
     }
 }

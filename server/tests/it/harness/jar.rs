@@ -131,6 +131,18 @@ impl Jar {
             .collect()
     }
 
+    /// Names and values in all places.
+    pub(crate) fn all(&self) -> Vec<(String, String)> {
+        let cookies = self.cookies.lock().unwrap();
+        let pair = |kept: &Kept| {
+            (
+                kept.cookie.name().to_owned(),
+                kept.cookie.value().to_owned(),
+            )
+        };
+        cookies.iter().map(pair).collect()
+    }
+
     /// Changes values in place, as somebody with access to the disk could.
     pub(crate) fn tamper(&self, change: impl Fn(&str, &str) -> Option<String>) {
         for kept in self.cookies.lock().unwrap().iter_mut() {

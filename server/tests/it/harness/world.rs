@@ -159,16 +159,22 @@ fn companion(
     clock: &FakeClock,
     random: &Arc<SeededRandom>,
 ) -> Router {
+    let has_frontend = settings.contains_key("STATIC_DIR");
     let settings = Settings::parse(&Lookup::of(settings.clone()))
         .unwrap_or_else(|problems| panic!("{problems:?}"));
     let store = SqliteStore::open(&directory.path().join("sessions.db")).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let random: Arc<dyn Random> = Arc::clone(random) as Arc<dyn Random>;
+    let assets = if has_frontend {
+        Assets::load(&settings).unwrap()
+    } else {
+        Assets::without_frontend()
+    };
     let outside = Outside {
         clock,
         random,
         store: Arc::new(store),
-        assets: Assets::without_frontend(),
+        assets,
     };
     server::router(AppState::new(settings, outside).unwrap())
 }

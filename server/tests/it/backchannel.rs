@@ -1,0 +1,242 @@
+//! `/api/auth/backchannel-logout`: only the provider's own logout token ends a session
+//! (OpenID Connect Back-Channel Logout 1.0 §2.6).
+
+use axum::body::Body;
+use dev_tenant::APP_CLIENT_ID;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::harness::{Answer, Host, SignedIn, World};
+
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+const PATH: &str = "/api/auth/backchannel-logout";
+
+const SESSION_ID: &str = "session-of-the-test-at-the-provider";
+
+/// Signs in with a provider session whose id the test knows.
+async fn signed_in(world: &World, username: &str) -> SignedIn {
+    let claims = Map::from_iter([("sid".to_owned(), json!(SESSION_ID))]);
+    world
+        .tenant
+        .faults()
+        .set(|plan| plan.id_token.claims = claims);
+    let someone = world.signed_in(username).await;
+    world.tenant.faults().reset();
+    someone
+}
+
+/// What the provider says at the end of that session.
+fn good_claims(world: &World, token_id: &str) -> Value {
+    let now = world.clock.seconds();
+    json!({
+        "iss": world.tenant.issuer(),
+        "aud": APP_CLIENT_ID,
+        "iat": now,
+        "exp": now + 120,
+        "jti": token_id,
+        "sid": SESSION_ID,
+        "events": { EVENT: {} },
+    })
+}
+
+fn signed(world: &World, claims: &Value) -> String {
+    let header = Map::from_iter([("typ".to_owned(), json!("logout+jwt"))]);
+    world.tenant.sign_raw(claims, &header)
+}
+
+/// The provider shows no credential of a Streamlit host, and sends no `Origin`.
+async fn deliver(world: &World, token: &str) -> Answer {
+    let body = serde_urlencoded::to_string([("logout_token", token)]).unwrap();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    Host::new(world)
+        .showing(vec![])
+        .send(PATH, &form, body)
+        .await
+}
+
+#[tokio::test]
+async fn a_logout_token_with_the_session_id_ends_that_session_only() {
+    let world = World::new().await;
+    let someone = signed_in(&world, "ada").await;
+    let elsewhere = world.signed_in("ada").await;
+    let token = signed(&world, &good_claims(&world, "jti-1"));
+    let answer = deliver(&world, &token).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let ended = someone.host.session(someone.grant()).await;
+    ended.assert(401, "session_ended");
+    assert_eq!(ended.json()["reason"], "provider_logout");
+    elsewhere.host.session(elsewhere.grant()).await.ok();
+}
+
+#[tokio::test]
+async fn a_logout_token_with_the_subject_ends_all_sessions_of_that_person() {
+    let world = World::new().await;
+    let one = world.signed_in("ada").await;
+    let two = world.signed_in("ada").await;
+    let other = world.signed_in("grace").await;
+    let mut claims = good_claims(&world, "jti-1");
+    claims.as_object_mut().unwrap().remove("sid");
+    claims["sub"] = json!("auth0|ada");
+    assert_eq!(
+        deliver(&world, &signed(&world, &claims)).await.status,
+        StatusCode::OK
+    );
+    one.host
+        .session(one.grant())
+        .await
+        .assert(401, "session_ended");
+    two.host
+        .session(two.grant())
+        .await
+        .assert(401, "session_ended");
+    other.host.session(other.grant()).await.ok();
+}
+
+/// B50 to B57, each with one thing wrong.
+#[tokio::test]
+async fn a_logout_token_with_one_thing_wrong_is_refused_and_ends_nothing() {
+    let world = World::new().await;
+    let someone = signed_in(&world, "ada").await;
+    let now = world.clock.seconds();
+    let patches = [
+        ("B52 no event", json!({"events": null})),
+        ("B53 a nonce", json!({"nonce": "n"})),
+        ("B55 another audience", json!({"aud": "another-client"})),
+        (
+            "B56 another event",
+            json!({"events": {"http://schemas.openid.net/event/other": {}}}),
+        ),
+        (
+            "an event that is no object",
+            json!({"events": {EVENT: true}}),
+        ),
+        ("B57 another issuer", json!({"iss": "https://evil.test/"})),
+        ("neither session nor subject", json!({"sid": null})),
+        ("no jti", json!({"jti": null})),
+        ("no iat", json!({"iat": null})),
+        ("issued in the future", json!({"iat": now + 3600})),
+        ("expired", json!({"exp": now - 61})),
+    ];
+    for (what, patch) in patches {
+        let mut claims = good_claims(&world, what);
+        for (name, value) in patch.as_object().unwrap() {
+            if value.is_null() {
+                claims.as_object_mut().unwrap().remove(name);
+            } else {
+                claims[name] = value.clone();
+            }
+        }
+        let answer = deliver(&world, &signed(&world, &claims)).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::BAD_REQUEST, "invalid_request".into()),
+            "{what}"
+        );
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    someone.host.session(someone.grant()).await.ok();
+    let good = good_claims(&world, "good");
+    assert_eq!(
+        deliver(&world, &signed(&world, &good)).await.status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn a_logout_token_that_the_provider_did_not_sign_is_refused() {
+    let world = World::new().await;
+    let stranger = World::new().await;
+    stranger.tenant.replace_keys();
+    let someone = signed_in(&world, "ada").await;
+    let claims = good_claims(&world, "jti");
+    let honest = signed(&world, &claims);
+    let header = |name: &str, value: Value| Map::from_iter([(name.to_owned(), value)]);
+    let (signing_input, signature) = honest.rsplit_once('.').unwrap();
+    let flipped = if signature.starts_with('A') { "B" } else { "A" };
+    // B51: no algorithm, no signature.
+    let none = world
+        .tenant
+        .sign_raw(&claims, &header("alg", json!("none")));
+    let unsigned = format!("{}.", none.rsplit_once('.').unwrap().0);
+    for (what, token) in [
+        ("B51 alg none", unsigned),
+        ("alg none with a signature", none),
+        // B54
+        (
+            "B54 another algorithm",
+            world
+                .tenant
+                .sign_raw(&claims, &header("alg", json!("HS256"))),
+        ),
+        (
+            "a flipped bit",
+            format!("{signing_input}.{flipped}{}", &signature[1..]),
+        ),
+        (
+            "another provider's key",
+            stranger.tenant.sign_raw(&claims, &Map::new()),
+        ),
+        (
+            "an access token's type",
+            world
+                .tenant
+                .sign_raw(&claims, &header("typ", json!("at+jwt"))),
+        ),
+        ("nothing", String::new()),
+        ("no JWT", "x.y".into()),
+        (
+            "an access token",
+            someone.redeemed["access_token"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        ),
+    ] {
+        let answer = deliver(&world, &token).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{what}");
+    }
+    someone.host.session(someone.grant()).await.ok();
+}
+
+#[tokio::test]
+async fn a_logout_token_counts_once() {
+    let world = World::new().await;
+    let someone = signed_in(&world, "ada").await;
+    let token = signed(&world, &good_claims(&world, "jti-1"));
+    assert_eq!(deliver(&world, &token).await.status, StatusCode::OK);
+    deliver(&world, &token).await.assert(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn a_logout_token_for_a_session_that_nobody_knows_is_200() {
+    let world = World::new().await;
+    let someone = signed_in(&world, "ada").await;
+    let mut claims = good_claims(&world, "jti-1");
+    claims["sid"] = json!("unknown");
+    assert_eq!(
+        deliver(&world, &signed(&world, &claims)).await.status,
+        StatusCode::OK
+    );
+    someone.host.session(someone.grant()).await.ok();
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_logout_form_is_refused() {
+    let world = World::new().await;
+    let host = Host::new(&world).showing(vec![]);
+    for (kind, body) in [
+        ("application/json", "{\"logout_token\":\"x\"}"),
+        ("application/x-www-form-urlencoded", ""),
+        ("application/x-www-form-urlencoded", "token=x"),
+        ("application/x-www-form-urlencoded", "logout_token=%ff"),
+        ("text/plain", "logout_token=x"),
+    ] {
+        host.send(PATH, &[("content-type", kind)], body)
+            .await
+            .assert(400, "invalid_request");
+    }
+    let large = Body::from(format!("logout_token={}", "x".repeat(70_000)));
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    assert!(host.send(PATH, &form, large).await.status.is_client_error());
+}

@@ -1,0 +1,515 @@
+//! What surrounds every answer: security headers, CORS, hosts, and errors in one form.
+
+use http::{Method, StatusCode};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::harness::{Answer, Call, World};
+
+const CODE_FILE: &str = "frontend-0123456789abcdef.js";
+
+/// A built frontend, as far as the server looks.
+fn frontend() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let page = r#"<html><meta name="component-auth0:origins" content=""><script src="/static/x.js"></script></html>"#;
+    std::fs::write(directory.path().join("index.html"), page).unwrap();
+    std::fs::write(directory.path().join(CODE_FILE), "export {}").unwrap();
+    std::fs::write(directory.path().join(format!("{CODE_FILE}.br")), "brotli").unwrap();
+    std::fs::create_dir(directory.path().join("inner")).unwrap();
+    std::fs::write(directory.path().join("inner/secret.txt"), "secret").unwrap();
+    directory
+}
+
+async fn world_with_frontend(directory: &TempDir) -> World {
+    World::with(&[("STATIC_DIR", directory.path().to_str().unwrap())]).await
+}
+
+/// Every route, in every way in which it answers differently.
+async fn every_answer(world: &World) -> Vec<(String, Answer)> {
+    let someone = world.signed_in("ada").await;
+    let (signed_in, stranger) = (&someone.browser, &world.browser());
+    let mut answers = Vec::new();
+    for browser in [signed_in, stranger] {
+        for path in [
+            "/",
+            "/signed-in",
+            "/signed-out",
+            "/api/auth/logout",
+            "/api/auth/login",
+            "/api/auth/callback?state=x&code=y",
+            "/api/auth/me",
+            "/api/auth/ticket",
+            "/api/pong",
+            "/api/ping",
+            "/healthz",
+            "/readyz",
+            "/nowhere",
+            "/api/auth/nowhere",
+        ] {
+            answers.push((format!("open {path}"), browser.open(path).await));
+            answers.push((format!("fetch {path}"), browser.page_get(path).await));
+        }
+        for path in [
+            "/api/auth/ticket",
+            "/api/auth/login",
+            "/api/auth/callback",
+            "/api/auth/backchannel-logout",
+            "/api/auth/redeem",
+            "/api/auth/token",
+            "/api/auth/session",
+            "/api/auth/revoke",
+            "/",
+        ] {
+            answers.push((
+                format!("POST {path}"),
+                browser.frame_post(path, &json!({})).await,
+            ));
+        }
+    }
+    for path in [
+        "/api/auth/redeem",
+        "/api/auth/token",
+        "/api/auth/session",
+        "/api/auth/revoke",
+    ] {
+        let body = json!({ "grant": someone.grant() });
+        answers.push((format!("host {path}"), someone.host.post(path, &body).await));
+    }
+    let out = signed_in.frame_post("/api/auth/logout", &json!({})).await;
+    answers.push(("POST /api/auth/logout".into(), out));
+    answers
+}
+
+// Invariant 8, A01, A13, D38, D41.
+#[tokio::test]
+async fn every_answer_but_the_component_is_unframable_uncacheable_and_for_our_origin_only() {
+    let world = World::with(&[("REMOTE_API_BASE_URL", "http://127.0.0.1:1")]).await;
+    for (what, answer) in every_answer(&world).await {
+        let csp = answer.header("content-security-policy");
+        assert!(csp.contains("default-src 'none'"), "{what}: {csp}");
+        assert!(csp.contains("frame-ancestors 'none'"), "{what}: {csp}");
+        assert!(!csp.contains("unsafe"), "{what}: {csp}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{what}");
+        assert_eq!(
+            answer.header("cross-origin-resource-policy"),
+            "same-origin",
+            "{what}"
+        );
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{what}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{what}");
+        assert!(answer.header("vary").contains("Cookie"), "{what}");
+        assert!(answer.header("vary").contains("Origin"), "{what}");
+        assert!(
+            !answer.headers.contains_key("access-control-allow-origin"),
+            "{what}"
+        );
+        assert!(
+            !answer.headers.contains_key("strict-transport-security"),
+            "plain http: {what}"
+        );
+        assert!(
+            answer.header("permissions-policy").contains("camera=()"),
+            "{what}"
+        );
+        let referrer = answer.header("referrer-policy");
+        // The forms of these pages must carry our origin.
+        let has_form = ["/", "/api/auth/logout"].contains(&what.rsplit(' ').next().unwrap());
+        assert_eq!(
+            referrer,
+            if has_form {
+                "same-origin"
+            } else {
+                "no-referrer"
+            },
+            "{what}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn on_https_every_answer_asks_for_https_for_good() {
+    let world = World::with(&[("AUTH0_BASE_URL", "https://localhost:3001")]).await;
+    for path in ["/", "/api/ping", "/static/pages.css", "/nowhere"] {
+        let answer = world.browser().open(path).await;
+        assert_eq!(
+            answer.header("strict-transport-security"),
+            "max-age=63072000",
+            "{path}"
+        );
+    }
+}
+
+// D38, D39: only configured pages frame the component, and it runs files of ours only.
+#[tokio::test]
+async fn the_component_is_framed_by_configured_origins_only() {
+    let directory = frontend();
+    let world = world_with_frontend(&directory).await;
+    for path in [
+        "/streamlit",
+        "/streamlit/",
+        "/streamlit?streamlitUrl=http://x/",
+    ] {
+        let answer = world.browser().open(path).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        let csp = answer.header("content-security-policy");
+        assert!(
+            csp.ends_with("frame-ancestors http://127.0.0.1:4010 http://localhost:4010 https://portal.example.org"),
+            "{csp}"
+        );
+        assert!(
+            csp.contains("script-src 'self' 'wasm-unsafe-eval';"),
+            "{csp}"
+        );
+        assert!(csp.contains("connect-src 'self';") && csp.contains("base-uri 'none'"));
+        // Chromium applies it to every redirect of the login form.
+        assert!(!csp.contains("form-action"));
+        assert!(!csp.contains("'unsafe-"));
+        assert!(!answer.headers.contains_key("x-frame-options"));
+        assert_eq!(answer.header("referrer-policy"), "strict-origin");
+        assert!(answer.set_cookies().is_empty());
+        // G02: pages that embed the app are no pages that may talk to the frame.
+        assert!(
+            answer
+                .body
+                .contains(r#"content="http://127.0.0.1:4010 http://localhost:4010""#)
+        );
+    }
+}
+
+// D26
+#[tokio::test]
+async fn streamlits_probe_of_the_component_is_answered_to_streamlit_origins_only() {
+    let directory = frontend();
+    let world = world_with_frontend(&directory).await;
+    let probe = async |origin: &str| {
+        let call = Call::new(Method::GET, "/streamlit")
+            .header("origin", origin)
+            .header("sec-fetch-site", "cross-site")
+            .header("sec-fetch-mode", "cors");
+        world.browser().send(call).await
+    };
+    for known in ["http://127.0.0.1:4010", "http://localhost:4010"] {
+        let answer = probe(known).await;
+        assert_eq!(answer.header("access-control-allow-origin"), known);
+        assert!(
+            !answer
+                .headers
+                .contains_key("access-control-allow-credentials")
+        );
+        assert!(answer.header("vary").contains("Origin"));
+    }
+    for stranger in [
+        "https://portal.example.org",
+        "https://evil.test",
+        "null",
+        "http://127.0.0.1:4010.evil.test",
+        "http://127.0.0.1:40100",
+        "https://127.0.0.1:4010",
+        "http://LOCALHOST:4010",
+    ] {
+        let answer = probe(stranger).await;
+        assert!(
+            !answer.headers.contains_key("access-control-allow-origin"),
+            "{stranger}"
+        );
+        assert!(answer.header("vary").contains("Origin"));
+    }
+}
+
+#[tokio::test]
+async fn no_route_answers_a_cors_preflight() {
+    let world = World::new().await;
+    for path in [
+        "/api/auth/ticket",
+        "/api/auth/handoff",
+        "/api/auth/redeem",
+        "/api/auth/logout",
+    ] {
+        let call = Call::new(Method::OPTIONS, path)
+            .header("origin", "http://127.0.0.1:4010")
+            .header("access-control-request-method", "POST")
+            .header(
+                "access-control-request-headers",
+                "content-type,x-component-auth0",
+            );
+        let answer = world.browser().send(call).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert!(!answer.headers.contains_key("access-control-allow-origin"));
+        assert!(!answer.headers.contains_key("access-control-allow-headers"));
+    }
+}
+
+// D47
+#[tokio::test]
+async fn a_host_that_is_not_ours_is_misdirected() {
+    let world = World::with(&[("INTERNAL_HOSTS", "companion:3001")]).await;
+    let browser = world.browser();
+    let at = |host: &str| Call::new(Method::GET, "/api/ping").header("host", host);
+    for ours in ["localhost:3001", "LOCALHOST:3001", "companion:3001"] {
+        assert_eq!(
+            browser.send(at(ours)).await.status,
+            StatusCode::OK,
+            "{ours}"
+        );
+    }
+    for other in [
+        "evil.test",
+        "localhost",
+        "localhost:3002",
+        "127.0.0.1:3001",
+        "localhost:3001.evil.test",
+        "evil.test#localhost:3001",
+        "companion",
+        "",
+    ] {
+        browser
+            .send(at(other))
+            .await
+            .assert(421, "misdirected_request");
+    }
+    let two = at("localhost:3001").header("host", "evil.test");
+    browser.send(two).await.assert(421, "misdirected_request");
+    let absolute =
+        Call::new(Method::GET, "http://evil.test/api/ping").header("host", "localhost:3001");
+    browser
+        .send(absolute)
+        .await
+        .assert(421, "misdirected_request");
+    // Probes come by address.
+    let probe = Call::new(Method::GET, "/healthz").header("host", "10.0.0.7:3001");
+    assert_eq!(browser.send(probe).await.status, StatusCode::OK);
+}
+
+// A14, A15, A20: no header of a client changes where a login goes, or what is public.
+#[tokio::test]
+async fn forwarded_headers_and_user_agents_change_nothing() {
+    let world = World::new().await;
+    let hostile = |call: Call| {
+        call.header("x-forwarded-host", "evil.test")
+            .header("x-forwarded-proto", "https")
+            .header("x-forwarded-uri", "/healthz")
+            .header("x-forwarded-prefix", "/evil")
+            .header("x-forwarded-method", "GET")
+            .header("x-forwarded-for", "10.0.0.1")
+            .header("x-original-url", "/healthz")
+            .header("x-rewrite-url", "/healthz")
+            .header("x-http-method-override", "GET")
+            .header("forwarded", "host=evil.test;proto=https")
+            .header("user-agent", "kube-probe/1.30")
+    };
+    let browser = world.browser();
+    let answer = browser
+        .send(hostile(Call::navigation("/api/auth/login", "none")))
+        .await;
+    let redirect_uri = answer
+        .location()
+        .query_pairs()
+        .find(|(name, _)| name == "redirect_uri")
+        .unwrap()
+        .1
+        .into_owned();
+    assert_eq!(redirect_uri, "http://localhost:3001/api/auth/callback");
+    assert!(!answer.set_cookie_lines()[0].contains("Secure"));
+    for path in ["/api/auth/me", "/api/auth/me?x=/healthz"] {
+        let answer = browser.send(hostile(Call::new(Method::GET, path))).await;
+        answer.assert(401, "not_authenticated");
+    }
+}
+
+// A16
+#[tokio::test]
+async fn other_spellings_of_a_path_lead_nowhere() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.page_login("ada").await;
+    for path in [
+        "/api/auth/me/",
+        "//api/auth/me",
+        "/api//auth/me",
+        "/api/auth/./me",
+        "/api/auth/x/../me",
+        "/api/auth/%6de",
+        "/API/AUTH/ME",
+        "/api/auth/me;x",
+        "/api/auth/me%23",
+        "/api/auth/me%00",
+        "/api/auth/me%2f",
+    ] {
+        browser.page_get(path).await.assert(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn errors_have_one_form_for_programs_and_a_page_for_people() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.page_get("/nowhere").await.assert(404, "not_found");
+    browser
+        .page_get("/static/nothing.js")
+        .await
+        .assert(404, "not_found");
+    browser
+        .page_get("/static/%ff")
+        .await
+        .assert(404, "not_found");
+    browser.open("/nowhere").await.assert_page(404, "not_found");
+    for (method, path, allow) in [
+        (Method::GET, "/api/auth/ticket", "POST"),
+        (Method::GET, "/api/auth/redeem", "POST"),
+        (Method::POST, "/api/auth/me", "GET,HEAD"),
+        (Method::DELETE, "/", "GET,HEAD"),
+        (Method::PUT, "/streamlit", "GET,HEAD"),
+    ] {
+        let answer = browser.send(Call::new(method, path)).await;
+        answer.assert(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), allow, "{path}");
+    }
+    let large = browser.frame_call(
+        "/api/auth/ticket",
+        &json!({ "challenge": "x".repeat(70_000) }),
+    );
+    browser.send(large).await.assert(413, "payload_too_large");
+    let field = "x".repeat(70_000);
+    let large = browser.own_form("/api/auth/login", &[("x", &field)]);
+    browser
+        .send(large)
+        .await
+        .assert_page(413, "payload_too_large");
+}
+
+#[tokio::test]
+async fn a_form_post_response_that_is_too_large_is_refused() {
+    let world = World::with(&[("AUTH0_RESPONSE_MODE", "form_post")]).await;
+    let field = "x".repeat(70_000);
+    let call = Call::form("/api/auth/callback", &[("state", &field)]);
+    world
+        .browser()
+        .send(call)
+        .await
+        .assert_page(413, "payload_too_large");
+}
+
+// D40: whether somebody is signed in stays unknown to other sites.
+#[tokio::test]
+async fn a_foreign_page_cannot_tell_whether_somebody_is_signed_in() {
+    let world = World::new().await;
+    let someone = world.signed_in("ada").await;
+    let stranger = world.browser();
+    for path in ["/api/auth/me", "/api/pong"] {
+        for site in ["cross-site", "same-site"] {
+            let probe = || {
+                Call::new(Method::GET, path)
+                    .header("sec-fetch-site", site)
+                    .header("sec-fetch-mode", "no-cors")
+                    .header("sec-fetch-dest", "script")
+            };
+            let known = someone.browser.send(probe()).await;
+            let unknown = stranger.send(probe()).await;
+            known.assert(401, "not_authenticated");
+            assert_eq!(known.body, unknown.body);
+            let mut names = [&known, &unknown].map(|answer| {
+                let names: Vec<_> = answer
+                    .headers
+                    .keys()
+                    .map(http::HeaderName::as_str)
+                    .collect();
+                names.join(",")
+            });
+            names.sort();
+            assert_eq!(names[0], names[1]);
+        }
+    }
+}
+
+// A24, A26: names are looked up, never joined to a path.
+#[tokio::test]
+async fn static_files_cannot_be_traversed() {
+    let directory = frontend();
+    std::os::unix::fs::symlink("/etc/passwd", directory.path().join("link.txt")).unwrap();
+    let world = world_with_frontend(&directory).await;
+    let browser = world.browser();
+    let good = browser.page_get(&format!("/static/{CODE_FILE}")).await;
+    assert_eq!(
+        (good.status, good.body.as_str()),
+        (StatusCode::OK, "export {}")
+    );
+    assert_eq!(
+        good.header("cache-control"),
+        "public, max-age=31536000, immutable"
+    );
+    for name in [
+        "../Cargo.toml",
+        "..%2fCargo.toml",
+        "%2e%2e/Cargo.toml",
+        "%2e%2e%2fCargo.toml",
+        "..%5cCargo.toml",
+        "%5c%5cevil.test%5cshare",
+        "%2fetc%2fpasswd",
+        "inner/secret.txt",
+        "inner%2fsecret.txt",
+        "link.txt",
+        "index.html",
+        "frontend-0123456789abcdef.js%00.css",
+        "frontend-0123456789abcdef.js.br",
+        ".",
+        "",
+    ] {
+        let answer = browser.page_get(&format!("/static/{name}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{name}");
+        answer.assert(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn static_files_are_served_encoded_typed_and_revalidated() {
+    let directory = frontend();
+    let world = world_with_frontend(&directory).await;
+    let browser = world.browser();
+    let path = format!("/static/{CODE_FILE}");
+    let encoded = browser
+        .send(Call::new(Method::GET, &path).header("accept-encoding", "gzip, br"))
+        .await;
+    assert_eq!(
+        (encoded.header("content-encoding"), encoded.body.as_str()),
+        ("br", "brotli")
+    );
+    assert!(encoded.header("vary").contains("Accept-Encoding"));
+    assert_eq!(
+        encoded.header("content-type"),
+        "text/javascript; charset=utf-8"
+    );
+    assert_eq!(
+        encoded.header("cross-origin-resource-policy"),
+        "same-origin"
+    );
+    let again = Call::new(Method::GET, &path).header("if-none-match", encoded.header("etag"));
+    let again = browser.send(again).await;
+    assert_eq!(
+        (again.status, again.body.as_str()),
+        (StatusCode::NOT_MODIFIED, "")
+    );
+}
+
+#[tokio::test]
+async fn readiness_tells_a_provider_that_is_down_and_liveness_does_not_care() {
+    let world = World::new().await;
+    let browser = world.browser();
+    world.tenant.faults().set(|plan| plan.down = true);
+    let answer = browser.page_get("/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        answer.json(),
+        json!({ "provider": "unavailable", "store": "ready" })
+    );
+    browser.page_get("/healthz").await.ok();
+    world.tenant.faults().reset();
+    world.clock.advance(60);
+    browser.page_get("/readyz").await.ok();
+}
+
+#[tokio::test]
+async fn ping_tells_the_time() {
+    let world = World::new().await;
+    let ping = world.browser().page_get("/api/ping").await.ok();
+    assert_eq!(ping, json!({ "ping": "2027-01-15T08:00:00Z" }));
+}
