@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use api_guard::{Authenticated, Guard, RequiredScope, Scoped};
 use axum::{
     Json, Router,
-    extract::{FromRef, State},
-    routing::get,
+    extract::{DefaultBodyLimit, FromRef, Request, State},
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::{MethodRouter, get, post},
 };
 use http::{
     HeaderName, HeaderValue, Method, StatusCode,
@@ -25,7 +27,13 @@ use tower_http::{
     timeout::TimeoutLayer,
 };
 
-use crate::Config;
+use crate::{
+    Config,
+    answers::{LARGEST_BODY, Refusal},
+    model::{CAPACITY, ModelStore},
+    model_routes,
+    openapi::{self, Description},
+};
 
 /// Longer than the deadline of a request for keys, so that its answer can still be given.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -37,6 +45,8 @@ const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
 pub struct AppState {
     guard: Guard,
     clock: Arc<dyn Clock>,
+    models: ModelStore,
+    description: Description,
 }
 
 impl AppState {
@@ -59,19 +69,23 @@ impl AppState {
         Self {
             guard: Guard::new(verifier, Arc::clone(&clock)),
             clock,
+            models: ModelStore::new(CAPACITY),
+            description: Description::of(config),
         }
     }
 }
 
 /// All routes with their layers.
 pub fn router(state: AppState, config: &Config) -> Router {
-    Router::new()
-        .route("/api/ping", get(ping))
-        .route("/api/pong", get(pong))
-        .route("/api/pong-scoped", get(pong_scoped))
-        .route("/healthz", get(healthz))
-        .fallback(not_found)
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| {
+            router.route(path, methods)
+        })
+        .fallback(async || Refusal::NotFound)
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         .with_state(state)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(TimeoutLayer::with_status_code(
@@ -79,7 +93,33 @@ pub fn router(state: AppState, config: &Config) -> Router {
             REQUEST_TIMEOUT,
         ))
         .layer(cors(config))
+        .layer(from_fn(preflight_without_content))
         .layer(CatchPanicLayer::new())
+}
+
+/// As a list, so that a test can hold it against `openapi.json`.
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
+    vec![
+        ("/api/ping", get(ping)),
+        ("/api/pong", get(pong)),
+        ("/api/pong-scoped", get(pong_scoped)),
+        ("/api/model/solve", post(model_routes::solve)),
+        ("/api/model/export", get(model_routes::export)),
+        ("/api/model/import", post(model_routes::import)),
+        ("/api/model/chart", get(model_routes::chart)),
+        ("/openapi.json", get(openapi::document)),
+        ("/healthz", get(healthz)),
+    ]
+}
+
+/// The CORS layer answers every OPTIONS itself, with an empty 200.
+async fn preflight_without_content(request: Request, next: Next) -> Response {
+    let is_preflight = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    if is_preflight && response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    response
 }
 
 /// Tokens come in a header that only script can set, so cookies are never asked for.
@@ -108,12 +148,6 @@ struct Pong {
     sub: String,
     scope: String,
     permissions: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Problem {
-    code: &'static str,
-    message: &'static str,
 }
 
 struct ReadMessages;
@@ -145,14 +179,6 @@ async fn pong_scoped(
 /// The process lives. Whether the provider does is not its health.
 async fn healthz() -> &'static str {
     "ok"
-}
-
-async fn not_found() -> (StatusCode, Json<Problem>) {
-    let problem = Problem {
-        code: "not_found",
-        message: "There is nothing at this address.",
-    };
-    (StatusCode::NOT_FOUND, Json(problem))
 }
 
 impl Pong {
