@@ -10,7 +10,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 E2E: Final = ROOT / "e2e"
 APPS: Final = E2E / "apps"
-DEMO_APP: Final = ROOT / "python" / "examples" / "demo_app.py"
+EXAMPLES: Final = ROOT / "python" / "examples"
 ARTEFACTS: Final = ROOT / "target" / "e2e"
 PROVIDER: Final = E2E / "provider"
 DOCS: Final = ROOT / "docs"
@@ -32,5 +32,6 @@ TRUNK_DIR: Final = _from_env("TRUNK_DIST", "target/trunk")
 
 
 def app(name: str) -> Path:
-    """The Streamlit script of that name; `demo_app` is the example that users see."""
-    return DEMO_APP if name == "demo_app" else APPS / f"{name}.py"
+    """The Streamlit script of that name: an example that users see, or an app for tests."""
+    example = EXAMPLES / f"{name}.py"
+    return example if example.exists() else APPS / f"{name}.py"
