@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path as UrlPath, State};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -111,10 +112,13 @@ impl Assets {
 /// 404 for any other name.
 pub async fn file(
     State(assets): State<Assets>,
-    UrlPath(name): UrlPath<String>,
+    name: Result<UrlPath<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
-    let asset = assets.0.by_name.get(&name);
+    // No file of ours has a name that is not UTF-8.
+    let asset = name
+        .ok()
+        .and_then(|UrlPath(name)| assets.0.by_name.get(&name));
     asset
         .map(|asset| asset.answer(&headers))
         .ok_or(AppError::refused(

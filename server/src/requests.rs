@@ -141,7 +141,8 @@ async fn json<T: DeserializeOwned>(request: Request) -> Result<T, AppError> {
     })
 }
 
-fn body_refusal(status: http::StatusCode, message: &'static str) -> AppError {
+/// Why a body was not taken, in our own codes.
+pub(crate) fn body_refusal(status: http::StatusCode, message: &'static str) -> AppError {
     let code = match status {
         http::StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::PayloadTooLarge,
         http::StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorCode::UnsupportedMediaType,

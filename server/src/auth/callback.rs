@@ -1,6 +1,7 @@
 //! `/api/auth/callback`: finishes a login (RFC 6749 §4.1.2, OpenID Connect Core §3.1.2.5 to
 //! §3.1.3.7). Each step of the way stands in [`finish`] and below it, in order.
 
+use axum::extract::rejection::RawFormRejection;
 use axum::extract::{RawForm, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
@@ -17,7 +18,7 @@ use crate::cookies::{self, Caller};
 use crate::error::AppError;
 use crate::provider_errors::{discovery, token_request, verification};
 use crate::redirect::see_other;
-use crate::requests::is_prefetch;
+use crate::requests::{body_refusal, is_prefetch};
 use crate::sessions::{CachedAccessToken, Session};
 use crate::state::Callback;
 use crate::user::personal_claims;
@@ -44,11 +45,18 @@ pub async fn by_redirect(
 pub async fn by_form_post(
     State(callback): State<Callback>,
     headers: HeaderMap,
-    RawForm(form): RawForm,
+    form: Result<RawForm, RawFormRejection>,
 ) -> Response {
     if callback.config.response_mode != ResponseMode::FormPost {
         return method_not_allowed().await;
     }
+    let form = match form {
+        Ok(RawForm(form)) => form,
+        Err(rejection) => {
+            return body_refusal(rejection.status(), "The response cannot be read.")
+                .into_response();
+        }
+    };
     match std::str::from_utf8(&form) {
         Ok(form) => callback.receive(form, &headers).await,
         Err(_) => unknown_login().into_response(),

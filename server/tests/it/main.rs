@@ -16,6 +16,7 @@ mod callback;
 mod configuration;
 mod handoff;
 mod headers;
+mod leaks;
 mod lifetimes;
 mod login;
 mod logout;

@@ -67,6 +67,13 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
+    /// What the answer depends on, in one line.
+    pub(crate) fn vary(&self) -> String {
+        let values = self.headers.get_all(header::VARY).iter();
+        let values: Vec<_> = values.map(|value| value.to_str().unwrap()).collect();
+        values.join(", ")
+    }
+
     #[track_caller]
     pub(crate) fn location(&self) -> Url {
         assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.body);

@@ -1,0 +1,200 @@
+//! Invariant 1, D41: after every flow, no secret is in the log, in an answer, or in a URL,
+//! but where the design puts it. Each secret is a canary that the test knows by value.
+
+use dev_tenant::{APP_CLIENT_SECRET, FaultPlan};
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::harness::{CapturedLog, Handoff, Host, World};
+
+const ACCESS_TOKEN: &str = "canary-of-the-access-token-0123456789";
+const REFRESH_TOKEN: &str = "canary-of-the-refresh-token-0123456789";
+
+/// Everything that must not get out, by name.
+#[derive(Default)]
+struct Canaries(Vec<(&'static str, String)>);
+
+impl Canaries {
+    fn add(&mut self, name: &'static str, value: impl Into<String>) {
+        let value = value.into();
+        assert!(value.len() >= 12, "{name} is too short to be looked for");
+        self.0.push((name, value));
+    }
+
+    #[track_caller]
+    fn assert_none_in(&self, text: &str, place: &str, but: &[&str]) {
+        for (name, value) in &self.0 {
+            let found = text.contains(value.as_str());
+            assert!(!found || but.contains(name), "{name} in {place}:\n{text}");
+        }
+    }
+
+    fn of(world: &World) -> Self {
+        let mut canaries = Self::default();
+        for name in ["AUTH0_SECRET", "STREAMLIT_SECRET"] {
+            canaries.add("secret", world.settings[name].clone());
+        }
+        canaries.add("secret", APP_CLIENT_SECRET);
+        canaries.add("password", "ada-password");
+        canaries.add("access token", ACCESS_TOKEN);
+        canaries.add("refresh token", REFRESH_TOKEN);
+        canaries
+    }
+}
+
+fn patch(value: &Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+fn known_tokens(plan: &mut FaultPlan) {
+    plan.token.body =
+        patch(&json!({ "access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN }));
+    // The hash is of the honest access token.
+    plan.id_token.claims = patch(&json!({ "at_hash": null }));
+}
+
+fn parameter(url: &Url, wanted: &str) -> String {
+    let found = url.query_pairs().find(|(name, _)| name == wanted);
+    found.unwrap().1.into_owned()
+}
+
+/// Login, re-check, token, failures of all kinds, and logout; collects what is secret in it.
+async fn every_flow(world: &World, canaries: &mut Canaries) {
+    world.tenant.faults().set(known_tokens);
+    let browser = world.browser();
+    let (handoff, host) = (Handoff::new(world), Host::new(world));
+    canaries.add("handoff verifier", handoff.verifier.clone());
+    canaries.add("host verifier", host.verifier.clone());
+    let authorize = browser.begin_popup(&handoff).await;
+    canaries.add("nonce", parameter(&authorize, "nonce"));
+    canaries.add("transaction cookie", browser.cookies_of_window("-login-"));
+    let callback = browser.authenticate(&authorize, "ada").await;
+    canaries.add("code", parameter(&callback, "code"));
+    canaries.add("state", parameter(&callback, "state"));
+    assert_eq!(
+        browser.arrive(&callback).await.status,
+        StatusCode::SEE_OTHER
+    );
+    // A second delivery, a foreign one, and a spoilt one.
+    browser.arrive(&callback).await;
+    world.browser().arrive(&callback).await;
+    let mut spoilt = callback.clone();
+    spoilt.query_pairs_mut().append_pair("code", "x");
+    browser.arrive(&spoilt).await;
+    let frame = browser.claim(&handoff, &host).await.ok();
+    browser
+        .claim(&handoff, &host)
+        .await
+        .assert(410, "handoff_gone");
+    let ticket = frame["ticket"].as_str().unwrap().to_owned();
+    canaries.add("ticket", ticket.clone());
+    for (_, value) in browser.all_cookies() {
+        canaries.add("session cookie", value);
+    }
+    let redeemed = host.redeem(&ticket).await.ok();
+    assert_eq!(redeemed["access_token"], ACCESS_TOKEN);
+    let grant = redeemed["grant"].as_str().unwrap().to_owned();
+    canaries.add("grant", grant.clone());
+    host.redeem(&world.random_256()).await;
+    host.showing(vec!["Bearer wrong".into()])
+        .session(&grant)
+        .await;
+    browser.ticket(&host).await.ok();
+    browser.page_get("/api/auth/me").await.ok();
+    browser.open("/").await;
+    host.session(&grant).await.ok();
+    host.token(&grant).await.ok();
+    failing_refreshes(world, &host, &grant).await;
+    let logout = browser.submit("/api/auth/logout", &[]).await;
+    canaries.add("ID token", parameter(&logout.location(), "id_token_hint"));
+    host.token(&grant).await.assert(401, "session_ended");
+    host.revoke(&grant).await;
+}
+
+async fn failing_refreshes(world: &World, host: &Host, grant: &str) {
+    world.clock.advance(80_000);
+    let expiring = json!({ "grant": grant, "min_ttl": 300, "scope": "openid" });
+    let faults: [fn(&mut FaultPlan); 3] = [
+        |plan| plan.down = true,
+        |plan| plan.token.error = Some("invalid_client".into()),
+        |plan| plan.token.html = true,
+    ];
+    for fault in faults {
+        world.tenant.faults().reset();
+        world.tenant.faults().set(fault);
+        let answer = host.token_with(expiring.clone()).await;
+        assert!(answer.status.is_server_error(), "{}", answer.body);
+    }
+    world.tenant.faults().reset();
+}
+
+/// Logins that fail, with a code and tokens in them.
+async fn failing_logins(world: &World, canaries: &mut Canaries) {
+    let faults: [fn(&mut FaultPlan); 9] = [
+        |plan| {
+            plan.token.body = patch(&json!({ "access_token": 7, "refresh_token": REFRESH_TOKEN }));
+        },
+        |plan| {
+            plan.token.body = patch(&json!({ "scope": ["x"], "access_token": ACCESS_TOKEN }));
+        },
+        |plan| plan.id_token.bad_signature = true,
+        |plan| plan.id_token.wrong_nonce = true,
+        |plan| plan.id_token.claims = patch(&json!({ "aud": "other" })),
+        |plan| plan.token.token_type = Some("mac".into()),
+        |plan| plan.token.error = Some("invalid_grant".into()),
+        |plan| plan.token.omit_id_token = true,
+        |plan| plan.authorize.error = Some("access_denied".into()),
+    ];
+    for fault in faults {
+        world.tenant.faults().reset();
+        world.tenant.faults().set(known_tokens);
+        world.tenant.faults().set(fault);
+        let browser = world.browser();
+        let authorize = browser.begin_page().await;
+        let callback = browser.authenticate(&authorize, "ada").await;
+        canaries.add("state", parameter(&callback, "state"));
+        if callback.query().unwrap().contains("code=") {
+            canaries.add("code", parameter(&callback, "code"));
+        }
+        let answer = browser.arrive(&callback).await;
+        assert!(!answer.status.is_redirection(), "{}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_log_or_in_an_answer_but_where_it_belongs() {
+    let (log, _guard) = CapturedLog::start();
+    let world = World::with(&[("LOGOUT_ID_TOKEN_HINT", "true")]).await;
+    let mut canaries = Canaries::of(&world);
+    every_flow(&world, &mut canaries).await;
+    failing_logins(&world, &mut canaries).await;
+    let log = log.text();
+    assert!(log.contains("a person signed in"), "the log is caught");
+    assert!(log.lines().count() > 100, "at every level");
+    canaries.assert_none_in(&log, "the log", &[]);
+    for exchange in world.exchanges.lock().unwrap().iter() {
+        let place = format!("the answer of {}", exchange.path.split('?').next().unwrap());
+        let (body, location) = if exchange.to_browser {
+            // The ticket is for the frame; state and nonce are for the provider.
+            (vec!["ticket"], vec!["state", "nonce", "ID token"])
+        } else {
+            (vec!["access token", "grant"], vec![])
+        };
+        canaries.assert_none_in(&exchange.answer.body, &place, &body);
+        canaries.assert_none_in(exchange.answer.header("location"), &place, &location);
+        for (name, value) in &exchange.answer.headers {
+            if !["location", "set-cookie"].contains(&name.as_str()) {
+                canaries.assert_none_in(
+                    value.to_str().unwrap(),
+                    &format!("{name} of {place}"),
+                    &[],
+                );
+            }
+        }
+        for cookie in exchange.answer.set_cookies() {
+            let own = ["session cookie", "transaction cookie"];
+            canaries.assert_none_in(cookie.value(), &format!("a cookie of {place}"), &own);
+        }
+    }
+}
