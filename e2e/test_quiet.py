@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Request
+
     from conftest import NewVisitor, StartStack
     from harness.visitor import Tab, Visitor
 
@@ -46,9 +48,16 @@ def test_unused_session_lapses_before_its_absolute_end(
 
 
 def requests_while_idle(tab: Tab) -> list[str]:
-    """What the page asks of anybody while nobody does anything."""
+    """What the frame asks of the companion while nobody does anything."""
     requests: list[str] = []
-    tab.page.wait_for_load_state("networkidle")
-    tab.page.on("request", lambda request: requests.append(request.url))
+
+    def hear(request: Request) -> None:
+        if request.url.startswith(tab.stack.companion):
+            requests.append(request.url)
+
+    app = tab.page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    tab.page.on("request", hear)
     tab.page.wait_for_timeout(_IDLE_MS)
+    tab.page.remove_listener("request", hear)
     return requests

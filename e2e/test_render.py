@@ -32,7 +32,9 @@ def test_component_renders_and_signs_in_from_this_build(
     assert box is not None
     assert box["height"] >= 40
     tab.sign_in("ada")
-    assert not [line for line in visitor.evidence.complaints if "Content Security Policy" in line]
+    refused = [line for line in visitor.evidence.complaints if "Content Security Policy" in line]
+    # `trunk serve` leaves pages behind whose own reload socket the companion's CSP refuses.
+    assert not [line for line in refused if ".well-known/trunk/ws" not in line]
 
 
 def test_frame_is_as_high_as_its_content_in_every_state(visitor: Visitor) -> None:

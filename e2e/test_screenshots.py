@@ -13,6 +13,8 @@ from harness import paths
 from harness.visitor import COMPONENT
 
 if TYPE_CHECKING:
+    from playwright.sync_api import FloatRect, Locator, Page
+
     from conftest import NewVisitor, StartStack
     from harness.visitor import Tab, Visitor
 
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.skipif(
     reason="pictures are only written with UPDATE_SCREENSHOTS=1",
 )
 
-BACKGROUNDS = {"light": "#ffffff", "dark": "#0e1117"}
+THEMES = ("light", "dark")
 
 
 @pytest.mark.parametrize(
@@ -36,17 +38,22 @@ def test_picture_of_the_demo_signed_in(
     tab.press("Call scoped API")
     tab.reads("The API answered.")
     rest(tab)
+    tab.page.get_by_test_id("stMain").evaluate("(main) => main.scrollTo(0, 0)")
     paths.DOCS.mkdir(exist_ok=True)
     tab.page.screenshot(path=paths.DOCS / name)
 
 
 def test_picture_of_the_components_states(start_stack: StartStack, new_visitor: NewVisitor) -> None:
     columns = []
-    for theme in BACKGROUNDS:
+    for theme in THEMES:
         visitor = themed(start_stack, new_visitor, theme)
-        columns.append((theme, states(visitor.open())))
-    page = new_visitor(visitor.stack, viewport={"width": 1000, "height": 520}).context.new_page()
-    page.set_content("".join(column(theme, pictures) for theme, pictures in columns))
+        tab = visitor.open()
+        columns.append(column(states(tab), background_of(tab)))
+    sheet = new_visitor(
+        visitor.stack, viewport={"width": 960, "height": 100}, device_scale_factor=2
+    )
+    page = sheet.context.new_page()
+    page.set_content(f'<body style="margin:0;display:flex">{"".join(columns)}')
     paths.DOCS.mkdir(exist_ok=True)
     page.screenshot(path=paths.DOCS / "component-states.png", full_page=True)
 
@@ -58,7 +65,7 @@ def states(tab: Tab) -> list[bytes]:
 
     def take() -> None:
         rest(tab)
-        pictures.append(frame.screenshot())
+        pictures.append(left_part(tab.page, frame))
 
     tab.is_signed_out()
     take()
@@ -86,26 +93,36 @@ def themed(start_stack: StartStack, new_visitor: NewVisitor, theme: str) -> Visi
         start_stack(dark=theme == "dark"),
         color_scheme=theme,
         device_scale_factor=2,
-        viewport={"width": 1280, "height": 800},
+        viewport={"width": 1280, "height": 900},
     )
 
 
 def rest(tab: Tab) -> None:
     """Waits until nothing moves, and takes the pointer away."""
-    tab.page.mouse.move(1279, 799)
+    tab.page.mouse.move(1279, 899)
     app = tab.page.get_by_test_id("stApp")
     expect(app).to_have_attribute("data-test-script-state", "notRunning")
     tab.page.wait_for_load_state("networkidle")
     tab.page.evaluate("() => document.fonts.ready.then(() => true)")
 
 
-def column(theme: str, pictures: list[bytes]) -> str:
+def left_part(page: Page, frame: Locator) -> bytes:
+    """The frame without the empty space on its right, with the same size in all states."""
+    box = frame.bounding_box()
+    assert box is not None
+    clip: FloatRect = {"x": box["x"], "y": box["y"], "width": 416, "height": 64}
+    return page.screenshot(clip=clip)
+
+
+def background_of(tab: Tab) -> str:
+    app = tab.page.get_by_test_id("stApp")
+    return str(app.evaluate("(app) => getComputedStyle(app).backgroundColor"))
+
+
+def column(pictures: list[bytes], background: str) -> str:
     images = "".join(
-        f'<img style="display:block;margin:18px 0;max-width:420px"'
+        f'<img style="display:block;margin:20px 0;width:416px"'
         f' src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
         for picture in pictures
     )
-    return (
-        f'<div style="float:left;width:420px;padding:12px 32px;'
-        f'background:{BACKGROUNDS[theme]}">{images}</div>'
-    )
+    return f'<div style="width:416px;padding:12px 32px;background:{background}">{images}</div>'

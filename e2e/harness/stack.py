@@ -182,6 +182,7 @@ class Stack:
             "server.port": self._streamlit_port,
             "server.fileWatcherType": "none",
             "browser.gatherUsageStats": False,
+            "client.toolbarMode": "minimal",
             "theme.base": "dark" if self.wishes.dark else "light",
         }
         flags = [f"--{name}={json.dumps(value).strip(chr(34))}" for name, value in options.items()]
