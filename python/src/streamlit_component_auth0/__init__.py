@@ -18,7 +18,9 @@ from ._exceptions import (
     ForeignOrigin,
     FrameError,
     HostCredentialRefused,
+    MachineClientRefused,
     NotSignedIn,
+    ProviderUnavailable,
     ReauthenticationRequired,
     SessionEnded,
     SettingsError,
@@ -28,10 +30,13 @@ from ._exceptions import (
     UsageError,
 )
 from ._guards import protected, require_login
+from ._machine import M2MClient
+from ._navigation import navigation
 from ._session import Session
 from ._settings import Settings
 from ._streamlit import app_settings as settings
 from ._user import User
+from ._user_menu import user_menu
 
 __all__ = [
     "AuthError",
@@ -41,7 +46,10 @@ __all__ = [
     "ForeignOrigin",
     "FrameError",
     "HostCredentialRefused",
+    "M2MClient",
+    "MachineClientRefused",
     "NotSignedIn",
+    "ProviderUnavailable",
     "ReauthenticationRequired",
     "Session",
     "SessionEnded",
@@ -56,8 +64,10 @@ __all__ = [
     "last_error",
     "login",
     "logout",
+    "navigation",
     "protected",
     "require_login",
     "settings",
     "status",
+    "user_menu",
 ]

@@ -196,3 +196,38 @@ class ForeignOrigin(AuthError):
             f"This client sends requests to {pinned} only. "
             "Make another client with session.api(base_url) for another service."
         )
+
+
+class ProviderUnavailable(AuthError):
+    """The OpenID Provider cannot be reached, or is in trouble. Trying again later may help."""
+
+    code = "provider_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The identity provider cannot be reached. Please try again in a moment.")
+
+
+class MachineClientRefused(AuthError):
+    """The provider refuses this machine-to-machine client: trying again changes nothing.
+
+    `code` is the provider's error code (RFC 6749 §5.2), such as `invalid_client`.
+    """
+
+    code = "client_refused"
+
+    _WORDS: Final = {
+        "invalid_client": "The provider does not accept this client_id and client_secret.",
+        "unauthorized_client": "This client may not use the client credentials grant.",
+        "access_denied": "The provider does not authorise this client for the audience or scope.",
+        "invalid_scope": "The provider does not grant this client the scope.",
+        "invalid_target": "The provider knows no API with this audience.",
+        "invalid_request": "The provider does not understand the token request.",
+        "unsupported_grant_type": "The provider does not offer the client credentials grant.",
+    }
+
+    def __init__(self, code: str) -> None:
+        # The code comes from the network: only a known one is repeated.
+        known = code if code in self._WORDS else type(self).code
+        super().__init__(
+            self._WORDS.get(code, "The provider refuses to issue an access token."), code=known
+        )

@@ -5,16 +5,20 @@ Each has a fallback for a version that lacks it; what the fallback costs is said
 
 from __future__ import annotations
 
+import inspect
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ._settings import Server, Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+_PAGES_CAN_BE_HIDDEN: Final = "visibility" in inspect.signature(st.Page).parameters
 
 
 def in_fragment_rerun() -> bool:
@@ -81,6 +85,41 @@ def connection_id() -> str | None:
         return st.context.headers.get("Sec-WebSocket-Key")
     except (AttributeError, RuntimeError):
         return None
+
+
+def as_page(given: Any) -> StreamlitPage:
+    """What `st.navigation` makes of an entry of its list."""
+    return given if isinstance(given, StreamlitPage) else st.Page(given)
+
+
+def hidden_page(draw: Callable[[], None], *, like: StreamlitPage, default: bool) -> StreamlitPage:
+    """A page at the address of `like` that is not in the menu.
+
+    Fallback before pages could be hidden: it is in the menu; see `page_is_needed`.
+    """
+    # The default page's own path is not public. Without it the address is the same, only
+    # the widgets of that page forget their values at the sign-in.
+    url_path = getattr(like, "_url_path", None) or like.url_path
+    hidden: dict[str, Any] = {"visibility": "hidden"} if _PAGES_CAN_BE_HIDDEN else {}
+    page: StreamlitPage = st.Page(
+        draw, title=like.title, icon=like.icon or None, url_path=url_path, default=default, **hidden
+    )
+    return page
+
+
+def page_is_needed(page: StreamlitPage, *, is_default: bool) -> bool:
+    """Whether a page that is not for the menu has to be registered all the same.
+
+    Where pages can be hidden, all are. Else only the default one and the one that the
+    browser asks for, so that no menu shows what may not be opened. Fallback: yes.
+    """
+    if _PAGES_CAN_BE_HIDDEN or is_default:
+        return True
+    manager = getattr(_context(), "pages_manager", None)
+    asked_hash = getattr(manager, "intended_page_script_hash", None)
+    if asked_hash:
+        return bool(asked_hash == getattr(page, "_script_hash", asked_hash))
+    return bool(getattr(manager, "intended_page_name", page.url_path) == page.url_path)
 
 
 def app_settings() -> Settings:
