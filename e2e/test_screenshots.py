@@ -50,10 +50,10 @@ def test_picture_of_the_components_states(start_stack: StartStack, new_visitor: 
         tab = visitor.open()
         columns.append(column(states(tab), background_of(tab)))
     sheet = new_visitor(
-        visitor.stack, viewport={"width": 960, "height": 100}, device_scale_factor=2
+        visitor.stack, viewport={"width": 1120, "height": 100}, device_scale_factor=2
     )
     page = sheet.context.new_page()
-    page.set_content(f'<body style="margin:0;display:flex">{"".join(columns)}')
+    page.set_content(f'<!doctype html><body style="margin:0;display:flex">{"".join(columns)}')
     paths.DOCS.mkdir(exist_ok=True)
     page.screenshot(path=paths.DOCS / "component-states.png", full_page=True)
 
@@ -110,7 +110,7 @@ def left_part(page: Page, frame: Locator) -> bytes:
     """The frame without the empty space on its right, with the same size in all states."""
     box = frame.bounding_box()
     assert box is not None
-    clip: FloatRect = {"x": box["x"], "y": box["y"], "width": 416, "height": 64}
+    clip: FloatRect = {"x": box["x"], "y": box["y"], "width": 496, "height": 52}
     return page.screenshot(clip=clip)
 
 
@@ -121,8 +121,8 @@ def background_of(tab: Tab) -> str:
 
 def column(pictures: list[bytes], background: str) -> str:
     images = "".join(
-        f'<img style="display:block;margin:20px 0;width:416px"'
+        f'<img style="display:block;margin:20px 0;width:496px"'
         f' src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
         for picture in pictures
     )
-    return f'<div style="width:416px;padding:12px 32px;background:{background}">{images}</div>'
+    return f'<div style="width:496px;padding:12px 32px;background:{background}">{images}</div>'
