@@ -8,14 +8,17 @@ use std::{
     },
 };
 
+use crate::login;
 use dev_tenant::{API_IDENTIFIER, DevTenant, M2M_CLIENT_ID, M2M_CLIENT_SECRET, Settings};
 use oidc::{Clock, HttpClient, SystemClock, SystemRandom, UnixTime};
 use remote_api::{AppState, Config};
-use reqwest::header::HeaderMap;
+use reqwest::{Method, header::HeaderMap};
 use serde_json::{Map, Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 pub(crate) const SCOPED: &str = "/api/pong-scoped";
+/// What the demo's application asks for; the tenant leaves out what a person may not have.
+const ALL_SCOPES: &str = "openid read:messages read:chart read:export write:import write:solve";
 
 /// The machine's clock at the start, moved by hand afterwards.
 pub(crate) struct MovableClock(AtomicI64);
@@ -89,9 +92,22 @@ impl Fixture {
     }
 
     pub(crate) async fn call(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = self.http.get(format!("{}{path}", self.url));
+        self.send(Method::GET, path, headers, None).await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Answer {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.body(body);
         }
         let response = request.send().await.unwrap();
         Answer {
@@ -101,26 +117,31 @@ impl Fixture {
         }
     }
 
+    /// A JSON body and a token.
+    pub(crate) async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
+        let headers = [
+            ("authorization", &*format!("Bearer {token}")),
+            ("content-type", "application/json"),
+        ];
+        self.send(Method::POST, path, &headers, Some(body.to_string()))
+            .await
+    }
+
     pub(crate) async fn call_with(&self, path: &str, token: &str) -> Answer {
         self.call(path, &[("authorization", &format!("Bearer {token}"))])
             .await
     }
 
-    pub(crate) async fn preflight(&self, origin: &str) -> Answer {
-        let response = self
-            .http
-            .request(reqwest::Method::OPTIONS, format!("{}/api/pong", self.url))
-            .header("origin", origin)
-            .header("access-control-request-method", "GET")
-            .header("access-control-request-headers", "authorization")
-            .send()
-            .await
-            .unwrap();
-        Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: Value::Null,
-        }
+    pub(crate) async fn preflight(&self, path: &str, method: &str, origin: &str) -> Answer {
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", method),
+            (
+                "access-control-request-headers",
+                "authorization,content-type",
+            ),
+        ];
+        self.send(Method::OPTIONS, path, &headers, None).await
     }
 
     /// A token as the tenant issues it to a machine.
@@ -140,6 +161,12 @@ impl Fixture {
             .unwrap();
         let body: Value = response.json().await.unwrap();
         body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// A token as the tenant issues it to an application after a person's login there.
+    pub(crate) async fn personal_token(&self, username: &str) -> String {
+        let browser = login::Window::new(self.tenant.issuer());
+        browser.access_token(username, ALL_SCOPES).await
     }
 
     pub(crate) fn now(&self) -> i64 {

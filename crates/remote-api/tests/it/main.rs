@@ -7,10 +7,15 @@
 
 mod fixture;
 mod hostile_tokens;
+mod login;
+mod model;
+mod openapi;
 
 use serde_json::json;
 
-use crate::fixture::{Fixture, SCOPED};
+use crate::fixture::{Answer, Fixture, SCOPED};
+
+const ORIGIN: &str = "http://localhost:4010";
 
 #[tokio::test]
 async fn ping_is_public_and_tells_the_time() {
@@ -117,33 +122,68 @@ async fn known_keys_outlive_the_provider_and_rotation_is_followed() {
 #[tokio::test]
 async fn only_configured_origins_may_call_from_pages() {
     let fixture = Fixture::start().await;
-    let allowed = fixture.preflight("http://localhost:4010").await;
-    assert_eq!(
-        allowed.header("access-control-allow-origin"),
-        "http://localhost:4010"
-    );
-    assert!(
-        allowed
-            .header("access-control-allow-headers")
-            .contains("authorization")
-    );
+    for (path, method) in [("/api/pong", "GET"), ("/api/model/solve", "POST")] {
+        let allowed = fixture.preflight(path, method, ORIGIN).await;
+        assert_eq!(allowed.status, 204, "{path}");
+        assert_eq!(allowed.header("access-control-allow-origin"), ORIGIN);
+        assert_eq!(
+            allowed.header("access-control-allow-headers"),
+            "authorization,content-type"
+        );
+        assert!(
+            allowed
+                .header("access-control-allow-methods")
+                .contains(method)
+        );
+        assert!(varies_by_origin(&allowed), "{:?}", allowed.headers);
+        let credentials = "access-control-allow-credentials";
+        assert!(!allowed.headers.contains_key(credentials), "{path}");
+    }
     for origin in [
         "null",
         "http://localhost:4011",
         "https://localhost:4010",
         "http://localhost:4010.evil.test",
     ] {
-        let refused = fixture.preflight(origin).await;
+        let refused = fixture.preflight("/api/pong", "GET", origin).await;
         assert!(
             !refused.headers.contains_key("access-control-allow-origin"),
             "{origin}"
         );
+        assert!(varies_by_origin(&refused), "{origin}");
     }
-    assert!(
-        !allowed
-            .headers
-            .contains_key("access-control-allow-credentials")
-    );
+}
+
+#[tokio::test]
+async fn answers_refusals_included_are_readable_by_configured_origins_only() {
+    let fixture = Fixture::start().await;
+    for path in ["/api/ping", "/api/pong", "/nowhere"] {
+        let own = fixture.call(path, &[("origin", ORIGIN)]).await;
+        assert_eq!(own.header("access-control-allow-origin"), ORIGIN, "{path}");
+        let exposed = own.header("access-control-expose-headers");
+        assert_eq!(exposed, "www-authenticate", "{path}");
+        assert!(varies_by_origin(&own), "{path}");
+        let other = fixture.call(path, &[("origin", "https://evil.test")]).await;
+        assert!(!other.headers.contains_key("access-control-allow-origin"));
+        assert!(varies_by_origin(&other), "{path}");
+    }
+}
+
+/// Or a cache would hand the answer for one origin to another.
+fn varies_by_origin(answer: &Answer) -> bool {
+    let names = answer.headers.get_all("vary").iter();
+    names
+        .filter_map(|names| names.to_str().ok())
+        .flat_map(|names| names.split(','))
+        .any(|name| name.trim().eq_ignore_ascii_case("origin"))
+}
+
+#[tokio::test]
+async fn another_method_is_refused_in_json_and_the_right_one_named() {
+    let fixture = Fixture::start().await;
+    let answer = fixture.call("/api/model/solve", &[]).await;
+    assert_eq!((answer.status, answer.header("allow")), (405, "POST"));
+    assert_eq!(answer.body["code"], "method_not_allowed");
 }
 
 #[tokio::test]
