@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from urllib.parse import quote_plus, urlsplit
 
 import httpx
@@ -179,9 +180,8 @@ def _issued(answer: dict[str, Any]) -> Issued:
     is_bearer = isinstance(token_type, str) and token_type.lower() == "bearer"
     # Only RECOMMENDED in RFC 6749 §5.1, but a token without an end cannot be renewed in time.
     lifetime = _seconds(answer.get("expires_in"))
-    if is_bearer and lifetime is not None and isinstance(access_token, str):
-        if _is_token(access_token):
-            return Issued(Sealed(access_token), lifetime)
+    if is_bearer and lifetime is not None and _is_token(access_token):
+        return Issued(Sealed(access_token), lifetime)
     _log.error("token endpoint: the answer is no bearer token with a lifetime")
     raise ProviderUnavailable
 
@@ -192,6 +192,6 @@ def _seconds(value: object) -> float | None:
     return float(min(value, _LONGEST_LIFETIME))
 
 
-def _is_token(text: str) -> bool:
+def _is_token(value: object) -> TypeGuard[str]:
     # It goes into a header: nothing that could end one.
-    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+    return isinstance(value, str) and re.fullmatch(r"[!-~]+", value) is not None
