@@ -9,7 +9,11 @@ st.write(f"Hello {session.user.name}")
 
 from __future__ import annotations
 
+from ._actions import ActionResult
+from ._allowed_request import AllowedRequest
 from ._component import current_session, last_error, login, logout, status
+from ._component_event import ComponentEvent
+from ._component_host import ComponentHost, run_component
 from ._exceptions import (
     AuthError,
     CompanionAnswerInvalid,
@@ -31,6 +35,7 @@ from ._exceptions import (
 )
 from ._guards import protected, require_login
 from ._machine import M2MClient
+from ._mailbox import EventReport
 from ._navigation import navigation
 from ._session import Session
 from ._settings import Settings
@@ -39,9 +44,14 @@ from ._user import User
 from ._user_menu import user_menu
 
 __all__ = [
+    "ActionResult",
+    "AllowedRequest",
     "AuthError",
     "CompanionAnswerInvalid",
     "CompanionUnavailable",
+    "ComponentEvent",
+    "ComponentHost",
+    "EventReport",
     "Forbidden",
     "ForeignOrigin",
     "FrameError",
@@ -67,6 +77,7 @@ __all__ = [
     "navigation",
     "protected",
     "require_login",
+    "run_component",
     "settings",
     "status",
     "user_menu",

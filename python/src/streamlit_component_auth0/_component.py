@@ -28,7 +28,9 @@ _log = logging.getLogger(__name__)
 DEFAULT_KEY: Final = "_component_auth0"
 Variant = Literal["button", "card", "compact"]
 
-_EVENTS: Final = ("onStatusUpdate", "onError")
+STATE_EVENTS: Final = ("onStatusUpdate", "onError")
+"""Without these the frame could not tell the sign-in anything."""
+
 _MAX_GENERATIONS: Final = 8
 
 
@@ -65,6 +67,30 @@ def login(
         UsageError: It stands inside an `st.form`, or no app is running.
         SettingsError: The settings are incomplete or contradictory.
     """
+    args = {
+        "hostname": app_name,
+        "initial_state": None,
+        "events": list(STATE_EVENTS),
+        "labels": dict(labels or {}),
+        "locale": locale,
+        "variant": variant,
+    }
+    return draw_login(key, args, login_options=login_options, on_change=on_change).sign_in.session
+
+
+def draw_login(
+    key: str,
+    args: dict[str, Any],
+    *,
+    login_options: Mapping[str, str] | None = None,
+    on_change: Callable[[], None] | None = None,
+) -> Host:
+    """Draws the sign-in component with these args and those that the sign-in decides.
+
+    Raises:
+        UsageError: It stands inside an `st.form`, or no app is running.
+        SettingsError: The settings are incomplete or contradictory.
+    """
     if _streamlit.in_form():
         raise UsageError(
             "login() cannot work inside st.form: a form keeps what its components report until "
@@ -76,21 +102,9 @@ def login(
     if host.development is not None:
         _draw_development_banner(host, key)
     else:
-        _draw(
-            host,
-            key,
-            {
-                "hostname": app_name,
-                "initial_state": None,
-                "events": list(_EVENTS),
-                "labels": dict(labels or {}),
-                "locale": locale,
-                "variant": variant,
-                **host.sign_in.frame_args(dict(login_options or {})),
-            },
-        )
+        _draw(host, key, {**args, **host.sign_in.frame_args(dict(login_options or {}))})
     host.mark_drawn()
-    return host.sign_in.session
+    return host
 
 
 def status() -> Status:
@@ -169,7 +183,7 @@ def _draw_frame(host: Host, key: str, args: dict[str, Any]) -> bool:
             host.frame_generation += 1
             continue
         host.frame_homes[key] = here
-        host.sign_in.observe(unverified_value)
+        host.observe(unverified_value)
         return True
     return False
 
@@ -177,7 +191,7 @@ def _draw_frame(host: Host, key: str, args: dict[str, Any]) -> bool:
 def _on_change(frame_key: str) -> None:
     # Runs before the script, so that the whole run sees the result: one rerun a sign-in.
     host = current_host()
-    host.sign_in.observe(st.session_state.get(frame_key))
+    host.observe(st.session_state.get(frame_key))
     host.tell_change()
 
 

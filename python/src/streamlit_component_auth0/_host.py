@@ -40,6 +40,8 @@ class Host:
         """Words about a skipped callback, for the next run to show once."""
         self.frame_homes: dict[str, str | None] = {}
         """Which fragment (None: the main script) drew the frame with this key."""
+        self.listener: Callable[[object, str], None] | None = None
+        """Hears each value of the frame after the sign-in, and the challenge it met."""
         self.frame_generation = 0
         """Counts frames given up because their value could not be decoded."""
         self._drawn: tuple[object, ...] | None = None
@@ -48,6 +50,13 @@ class Host:
         """Re-checks the login when that is due, and tells of a change."""
         self.sign_in.refresh(connection=_streamlit.connection_id())
         self.tell_change()
+
+    def observe(self, unverified_value: object) -> None:
+        """Takes notice of the frame's value: the sign-in first, then whoever listens."""
+        challenge = self.sign_in.challenge
+        self.sign_in.observe(unverified_value)
+        if self.listener is not None:
+            self.listener(unverified_value, challenge)
 
     def tell_change(self) -> None:
         """Calls the app's `on_change`, once for each change of the person."""

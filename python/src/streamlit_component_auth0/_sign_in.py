@@ -116,6 +116,11 @@ class SignIn:
         """The order to the frame that is in force."""
         return self._command
 
+    @property
+    def challenge(self) -> str:
+        """What the frame's announcements are bound to. Not a secret."""
+        return self._challenge
+
     def outline(self) -> tuple[object, ...]:
         """What a page drawn now would show of the sign-in: equal outlines need no rerun."""
         session = self.session
