@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from harness import chromium, paths
 from harness.stack import Stack, Wishes
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-# Two cores, five programs a test: what takes one second alone may take ten.
-_PATIENCE_MS = 20_000
+# Pictures for the README, not a test: taken when asked for.
+collect_ignore = [] if os.environ.get("UPDATE_SCREENSHOTS") == "1" else ["test_screenshots.py"]
+
+# Two cores, five programs a test: what takes one second alone may take twenty.
+_PATIENCE_MS = 45_000
 
 
 class StartStack(Protocol):
@@ -50,6 +54,14 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser = chromium.launch(playwright.chromium)
     yield browser
     browser.close()
+
+
+@pytest.fixture
+def lenient_context(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
+    """A Chromium of its own that allows third-party cookies."""
+    context = chromium.launch_lenient(playwright.chromium, tmp_path / "profile")
+    yield context
+    context.close()
 
 
 @pytest.fixture
@@ -88,10 +100,9 @@ def new_visitor(
 ) -> Iterator[NewVisitor]:
     """Opens browser profiles; a failed test leaves its pictures, console and network."""
     visitors: list[Visitor] = []
-    session_browser = browser
 
-    def new(stack: Stack, *, browser: Browser | None = None, **options: Any) -> Visitor:
-        context = (browser or session_browser).new_context(
+    def new(stack: Stack, *, context: BrowserContext | None = None, **options: Any) -> Visitor:
+        context = context or browser.new_context(
             **{"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options}
         )
         context.set_default_timeout(_PATIENCE_MS)

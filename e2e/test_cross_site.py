@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect
+from playwright.sync_api import expect
 
-from harness import chromium
 from harness.visitor import enter_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from playwright.sync_api import BrowserContext
 
     from conftest import NewVisitor, StartStack
     from harness.stack import Stack
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def stack(start_stack: StartStack) -> Stack:
     return start_stack(streamlit_host="127.0.0.1")
-
-
-@pytest.fixture
-def lenient_browser(playwright: Playwright) -> Iterator[Browser]:
-    browser = chromium.launch(playwright.chromium, allow_third_party_cookies=True)
-    yield browser
-    browser.close()
 
 
 def test_cross_site_login_reload_and_logout(stack: Stack, new_visitor: NewVisitor) -> None:
@@ -44,9 +36,9 @@ def test_cross_site_login_reload_and_logout(stack: Stack, new_visitor: NewVisito
 
 
 def test_cross_site_login_with_third_party_cookies_allowed(
-    stack: Stack, new_visitor: NewVisitor, lenient_browser: Browser
+    stack: Stack, new_visitor: NewVisitor, lenient_context: BrowserContext
 ) -> None:
-    tab = new_visitor(stack, browser=lenient_browser).open()
+    tab = new_visitor(stack, context=lenient_context).open()
     tab.sign_in("ada")
     tab.page.reload()
     tab.is_signed_in("ada")

@@ -65,6 +65,7 @@ def test_demo_happy_path_without_console_errors_or_csp_violations(visitor: Visit
     tab.page.reload()
     tab.is_signed_in("ada")
     tab.sign_out()
+    assert any("401 (Unauthorized)" in line for line in visitor.evidence.complaints)
     ours = [line for line in visitor.evidence.complaints if not about_streamlit(line)]
     # Nobody signed in is a 401 to the frame's first question, and Chromium reports each.
     told = [line for line in ours if "401 (Unauthorized)" not in line or "ticket" not in line]

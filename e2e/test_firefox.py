@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from conftest import StartStack
     from harness.bidi import Bidi, BidiPage
     from harness.stack import Stack
+    from harness.stranger import Stranger
 
 pytestmark = pytest.mark.skipif(
     not Path(paths.FIREFOX).exists(), reason=f"{paths.FIREFOX} is not installed"
@@ -36,6 +37,20 @@ def fox(folder: Path) -> Iterator[Bidi]:
             for number, tab in enumerate(bidi.tabs()):
                 picture = base64.b64decode(tab.screenshot())
                 (folder / f"firefox-{number}.png").write_bytes(picture)
+
+
+def test_firefox_partitions_the_storage_of_a_cross_site_frame(
+    fox: Bidi, stranger: Stranger
+) -> None:
+    stranger.serve("/inner", "<p>inner</p>")
+    stranger.serve("/outer", f'<iframe src="{stranger.same_site}/inner"></iframe>')
+    tab = fox.tabs()[0]
+    tab.goto(f"{stranger.same_site}/inner")
+    tab.evaluate("localStorage.setItem('mark', 'here')")
+    assert tab.evaluate("localStorage.getItem('mark')") == "here"
+    tab.goto(f"{stranger.cross_site}/outer")
+    frame = tab.frame(f"{stranger.same_site}/inner")
+    assert frame.evaluate("localStorage.getItem('mark') ?? 'nothing'") == "nothing"
 
 
 @pytest.mark.parametrize(

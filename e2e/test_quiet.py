@@ -21,6 +21,8 @@ def test_idle_frame_makes_no_request(visitor: Visitor) -> None:
     tab.is_signed_out()
     assert requests_while_idle(tab) == []
     tab.sign_in("ada")
+    # The listener does hear the frame when it asks.
+    assert any(url.endswith("/api/auth/handoff") for url in visitor.evidence.requests)
     assert requests_while_idle(tab) == []
 
 

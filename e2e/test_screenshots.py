@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
 
     from conftest import NewVisitor, StartStack
     from harness.visitor import Tab, Visitor
-
-pytestmark = pytest.mark.skipif(
-    os.environ.get("UPDATE_SCREENSHOTS") != "1",
-    reason="pictures are only written with UPDATE_SCREENSHOTS=1",
-)
 
 THEMES = ("light", "dark")
 

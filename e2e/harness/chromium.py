@@ -7,13 +7,16 @@ partitioning alone. `test_browser_settings.py` measures that this works.
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Final
 
 from harness import paths
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserType
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext, BrowserType
 
 # What Playwright switches off too, but for ThirdPartyStoragePartitioning.
 _DISABLED_FEATURES: Final = (
@@ -26,19 +29,37 @@ _DISABLED_FEATURES: Final = (
 )
 
 
-def launch(chromium: BrowserType, *, allow_third_party_cookies: bool = False) -> Browser:
-    """Starts it without a window."""
-    disabled = [*_DISABLED_FEATURES]
-    args = ["--disable-quic", "--disable-gpu", "--no-first-run", "--no-proxy-server"]
-    if allow_third_party_cookies:
-        disabled.append("TrackingProtection3pcd")
-    else:
-        args.append("--test-third-party-cookie-phaseout")
-    args.append(f"--disable-features={','.join(disabled)}")
+_ARGUMENTS: Final = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-proxy-server",
+    f"--disable-features={','.join(_DISABLED_FEATURES)}",
+)
+# Chromium refuses its sandbox as root. It loads pages of these tests only.
+_SANDBOX: Final = os.geteuid() != 0
+
+
+def launch(chromium: BrowserType) -> Browser:
+    """Starts it without a window. Third-party cookies are blocked, as in private windows."""
     return chromium.launch(
         executable_path=paths.CHROMIUM,
         headless=True,
-        args=args,
-        # Chromium refuses its sandbox as root. It loads pages of these tests only.
-        chromium_sandbox=os.geteuid() != 0,
+        args=[*_ARGUMENTS, "--test-third-party-cookie-phaseout"],
+        chromium_sandbox=_SANDBOX,
+    )
+
+
+def launch_lenient(chromium: BrowserType, profile: Path) -> BrowserContext:
+    """Starts one that allows third-party cookies, which takes a profile with that setting."""
+    preferences = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
+    default = profile / "Default"
+    default.mkdir(parents=True)
+    (default / "Preferences").write_text(json.dumps(preferences))
+    return chromium.launch_persistent_context(
+        profile,
+        executable_path=paths.CHROMIUM,
+        headless=True,
+        args=[*_ARGUMENTS],
+        chromium_sandbox=_SANDBOX,
     )

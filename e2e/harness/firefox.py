@@ -57,6 +57,7 @@ def firefox(folder: Path) -> Iterator[Bidi]:
         address = wait_until(
             lambda: re.search(r"BiDi listening on (ws://\S+)", log.read_text(errors="replace")),
             what="Firefox to listen",
+            seconds=90,
         )
         with connect(f"{address[1]}/session", max_size=None, proxy=None) as socket:
             yield Bidi(socket)

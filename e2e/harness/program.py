@@ -73,7 +73,7 @@ class Program:
                 return False
             return answer.status_code == self._ready_status
 
-        wait_until(answers, what=f"{self.name} at {self.ready_url}", seconds=60)
+        wait_until(answers, what=f"{self.name} at {self.ready_url}", seconds=90)
 
     def stop(self) -> None:
         """Ends it with all its children: kindly, then not."""

@@ -13,7 +13,7 @@ T = TypeVar("T")
 _PAUSE_SECONDS = 0.03
 
 
-def wait_until(look: Callable[[], T | None], *, what: str, seconds: float = 30.0) -> T:
+def wait_until(look: Callable[[], T | None], *, what: str, seconds: float = 45.0) -> T:
     """Looks until `look` finds something, and returns it.
 
     Raises:
