@@ -36,8 +36,10 @@ class StartStack(Protocol):
 class NewVisitor(Protocol):
     """A person with a fresh browser profile."""
 
-    def __call__(self, stack: Stack, *, browser: Browser | None = None, **options: Any) -> Visitor:
-        """Options are those of Playwright's `new_context`."""
+    def __call__(
+        self, stack: Stack, *, context: BrowserContext | None = None, **options: Any
+    ) -> Visitor:
+        """Options are those of Playwright's `new_context`, for want of a given one."""
 
 
 @pytest.fixture(scope="session")

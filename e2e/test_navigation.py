@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
@@ -182,7 +182,10 @@ def test_pictures_of_the_studio(
         ("grace", "/", 1280, "studio-home"),
         ("grace", "/solve", 420, "studio-forbidden-narrow"),
     ):
-        options = {"viewport": {"width": width, "height": 800}, "color_scheme": theme}
+        options: dict[str, Any] = {
+            "viewport": {"width": width, "height": 800},
+            "color_scheme": theme,
+        }
         tab = new_visitor(stack, device_scale_factor=2, **options).open(path)
         studio_sign_in(tab, user)
         settled(tab)
