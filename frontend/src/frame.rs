@@ -17,6 +17,7 @@ use crate::labels::Labels;
 use crate::login::{Effect, HandoffAnswer, Input, Login, LogoutAnswer, Phase};
 use crate::popup::{self, Popup};
 use crate::streamlit::{self, Incoming, Render};
+use crate::theme::Theme;
 use crate::{api, browser};
 
 /// A companion that has not answered by then is announced as silent (design §5).
@@ -54,6 +55,7 @@ struct Machine {
     host: Option<Window>,
     host_origin: String,
     origins: HostOrigins,
+    theme: Option<Theme>,
     poll: Option<AbortController>,
     logout_window: Option<Popup>,
     /// The provider has no end-session page: no window need open in the next logout.
@@ -75,6 +77,7 @@ impl Frame {
             host,
             host_origin: String::new(),
             origins: HostOrigins::parse(&origins_in_page(), cfg!(debug_assertions)),
+            theme: None,
             poll: None,
             logout_window: None,
             logout_needs_no_window: false,
@@ -341,7 +344,12 @@ impl Frame {
             disabled,
             origin,
         } = render;
-        set_properties(&theme.properties());
+        self.machine.update_value(|machine| {
+            if machine.theme.as_ref() != Some(&theme) {
+                set_properties(&theme.properties());
+                machine.theme = Some(theme.clone());
+            }
+        });
         let look = look(&args, disabled, theme.is_dark());
         if self.shown.with_untracked(|shown| shown.look != look) {
             set_language(look.labels.language());

@@ -7,8 +7,9 @@ use shared::component::Props;
 /// Longest word of a host that is drawn: a label is a phrase, not a page.
 const MAX_HOST_LABEL_CHARS: usize = 200;
 
-/// Languages, in the order of the columns below.
-const LANGUAGES: [&str; 7] = ["en", "de", "fr", "es", "it", "pt", "nl"];
+/// Languages, in the order of the columns below. Each costs half a kilobyte of the page's 65;
+/// a host brings any other with `labels`.
+const LANGUAGES: [&str; 4] = ["en", "de", "fr", "es"];
 
 macro_rules! labels {
     ($($(#[$meta:meta])* $variant:ident $key:literal: $($words:literal),+;)*) => {
@@ -38,76 +39,76 @@ macro_rules! labels {
 labels! {
     /// Button that starts a login.
     Login "login":
-        "Sign in", "Anmelden", "Se connecter", "Iniciar sesión", "Accedi", "Entrar", "Inloggen";
+        "Sign in", "Anmelden", "Se connecter", "Iniciar sesión";
     /// Button that ends one.
     Logout "logout":
-        "Sign out", "Abmelden", "Se déconnecter", "Cerrar sesión", "Esci", "Sair", "Uitloggen";
+        "Sign out", "Abmelden", "Se déconnecter", "Cerrar sesión";
     /// Button that gives up waiting.
     Cancel "cancel":
-        "Cancel", "Abbrechen", "Annuler", "Cancelar", "Annulla", "Cancelar", "Annuleren";
+        "Cancel", "Abbrechen", "Annuler", "Cancelar";
     /// Button that tries again.
     Retry "retry":
-        "Try again", "Erneut versuchen", "Réessayer", "Reintentar", "Riprova", "Tentar de novo", "Opnieuw proberen";
+        "Try again", "Erneut versuchen", "Réessayer", "Reintentar";
     /// Button that opens the window that the browser blocked.
     Open "open":
-        "Open sign-in", "Anmeldung öffnen", "Ouvrir la connexion", "Abrir el inicio de sesión", "Apri l’accesso", "Abrir o acesso", "Inloggen openen";
+        "Open sign-in", "Anmeldung öffnen", "Ouvrir la connexion", "Abrir el inicio de sesión";
     /// Button that opens the window once more.
     Reopen "reopen":
-        "Open again", "Erneut öffnen", "Rouvrir", "Abrir de nuevo", "Riapri", "Abrir de novo", "Opnieuw openen";
+        "Open again", "Erneut öffnen", "Rouvrir", "Abrir de nuevo";
     /// Heading of the card; `{app}` is the host's name.
     Title "title":
-        "Sign in to {app}", "Bei {app} anmelden", "Se connecter à {app}", "Iniciar sesión en {app}", "Accedi a {app}", "Entrar em {app}", "Inloggen bij {app}";
+        "Sign in to {app}", "Bei {app} anmelden", "Se connecter à {app}", "Iniciar sesión en {app}";
     /// Before the first answer.
     Loading "loading":
-        "Checking…", "Wird geprüft …", "Vérification…", "Comprobando…", "Verifica…", "A verificar…", "Controleren…";
+        "Checking…", "Wird geprüft …", "Vérification…", "Comprobando…";
     /// Nobody is signed in.
     SignedOut "signed_out":
-        "Not signed in", "Nicht angemeldet", "Non connecté", "Sin sesión iniciada", "Accesso non effettuato", "Sessão não iniciada", "Niet ingelogd";
+        "Not signed in", "Nicht angemeldet", "Non connecté", "Sin sesión iniciada";
     /// A login is under way.
     Waiting "waiting":
-        "Continue in the sign-in window", "Weiter im Anmeldefenster", "Continuez dans la fenêtre de connexion", "Continúe en la ventana de inicio de sesión", "Continua nella finestra di accesso", "Continue na janela de acesso", "Ga verder in het inlogvenster";
+        "Continue in the sign-in window", "Weiter im Anmeldefenster", "Continuez dans la fenêtre de connexion", "Continúe en la ventana de inicio de sesión";
     /// The window did not open.
     Blocked "blocked":
-        "Your browser blocked the sign-in window", "Ihr Browser hat das Anmeldefenster blockiert", "Votre navigateur a bloqué la fenêtre de connexion", "Su navegador bloqueó la ventana de inicio de sesión", "Il browser ha bloccato la finestra di accesso", "O navegador bloqueou a janela de acesso", "Uw browser blokkeerde het inlogvenster";
+        "Your browser blocked the sign-in window", "Ihr Browser hat das Anmeldefenster blockiert", "Votre navigateur a bloqué la fenêtre de connexion", "Su navegador bloqueó la ventana de inicio de sesión";
     /// Somebody is; `{time}` is the end of the session.
     SignedIn "signed_in":
-        "Signed in until {time}", "Angemeldet bis {time}", "Connecté jusqu’à {time}", "Sesión iniciada hasta {time}", "Accesso valido fino a {time}", "Sessão válida até {time}", "Ingelogd tot {time}";
+        "Signed in until {time}", "Angemeldet bis {time}", "Connecté jusqu’à {time}", "Sesión iniciada hasta {time}";
     /// The logout is under way.
     SigningOut "signing_out":
-        "Signing out…", "Wird abgemeldet …", "Déconnexion…", "Cerrando sesión…", "Uscita in corso…", "A sair…", "Uitloggen…";
+        "Signing out…", "Wird abgemeldet …", "Déconnexion…", "Cerrando sesión…";
     /// The login's result lapsed.
     ClickAgain "click_again":
-        "That took too long. Sign in again to finish.", "Das hat zu lange gedauert. Bitte erneut anmelden.", "Délai dépassé. Reconnectez-vous pour terminer.", "Tardó demasiado. Inicie sesión de nuevo para terminar.", "Tempo scaduto. Accedi di nuovo per terminare.", "Demorou demasiado. Entre de novo para concluir.", "Dat duurde te lang. Log opnieuw in.";
+        "That took too long. Sign in again to finish.", "Das hat zu lange gedauert. Bitte erneut anmelden.", "Délai dépassé. Reconnectez-vous pour terminer.", "Tardó demasiado. Inicie sesión de nuevo para terminar.";
     /// The session ended by itself.
     SessionEnded "session_ended":
-        "Your session has ended", "Ihre Sitzung ist beendet", "Votre session est terminée", "Su sesión ha terminado", "La sessione è terminata", "A sua sessão terminou", "Uw sessie is beëindigd";
+        "Your session has ended", "Ihre Sitzung ist beendet", "Votre session est terminée", "Su sesión ha terminado";
     /// The provider's own session lives on.
     FinishAtProvider "finish_at_provider":
-        "Still signed in at the provider.", "Beim Anbieter noch angemeldet.", "Toujours connecté chez le fournisseur.", "La sesión del proveedor sigue abierta.", "La sessione del provider è ancora aperta.", "A sessão no fornecedor continua aberta.", "Nog ingelogd bij de aanbieder.";
+        "Still signed in at the provider.", "Beim Anbieter noch angemeldet.", "Toujours connecté chez le fournisseur.", "La sesión del proveedor sigue abierta.";
     /// Link to end that too.
     FinishLogout "finish_logout":
-        "Sign out there too", "Dort auch abmelden", "S’y déconnecter aussi", "Cerrarla también", "Chiudi anche quella", "Sair também", "Ook daar uitloggen";
+        "Sign out there too", "Dort auch abmelden", "S’y déconnecter aussi", "Cerrarla también";
     /// The logout did not work.
     LogoutFailed "logout_failed":
-        "Signing out failed. Please try again.", "Abmelden fehlgeschlagen. Bitte erneut versuchen.", "Échec de la déconnexion. Veuillez réessayer.", "No se pudo cerrar la sesión. Inténtelo de nuevo.", "Uscita non riuscita. Riprova.", "Não foi possível sair. Tente de novo.", "Uitloggen mislukt. Probeer het opnieuw.";
+        "Signing out failed. Please try again.", "Abmelden fehlgeschlagen. Bitte erneut versuchen.", "Échec de la déconnexion. Veuillez réessayer.", "No se pudo cerrar la sesión. Inténtelo de nuevo.";
     /// The companion cannot be reached.
     Unreachable "unreachable":
-        "The sign-in service cannot be reached", "Der Anmeldedienst ist nicht erreichbar", "Le service de connexion est injoignable", "No se puede contactar con el servicio de acceso", "Il servizio di accesso non è raggiungibile", "O serviço de acesso está inacessível", "De inlogdienst is niet bereikbaar";
+        "The sign-in service cannot be reached", "Der Anmeldedienst ist nicht erreichbar", "Le service de connexion est injoignable", "No se puede contactar con el servicio de acceso";
     /// The companion does not answer.
     Silent "silent":
-        "The sign-in service does not answer", "Der Anmeldedienst antwortet nicht", "Le service de connexion ne répond pas", "El servicio de acceso no responde", "Il servizio di accesso non risponde", "O serviço de acesso não responde", "De inlogdienst antwoordt niet";
+        "The sign-in service does not answer", "Der Anmeldedienst antwortet nicht", "Le service de connexion ne répond pas", "El servicio de acceso no responde";
     /// The provider or the person refused.
     LoginRefused "login_refused":
-        "The sign-in was refused", "Die Anmeldung wurde abgelehnt", "La connexion a été refusée", "El inicio de sesión fue rechazado", "L’accesso è stato rifiutato", "O acesso foi recusado", "Het inloggen is geweigerd";
+        "The sign-in was refused", "Die Anmeldung wurde abgelehnt", "La connexion a été refusée", "El inicio de sesión fue rechazado";
     /// This page may not use the companion.
     HostRefused "host_refused":
-        "The sign-in service does not know this app’s address", "Der Anmeldedienst kennt die Adresse dieser App nicht", "Le service de connexion ne connaît pas l’adresse de cette application", "El servicio de acceso no conoce la dirección de esta aplicación", "Il servizio di accesso non conosce l’indirizzo di questa app", "O serviço de acesso não conhece o endereço desta aplicação", "De inlogdienst kent het adres van deze app niet";
+        "The sign-in service does not know this app’s address", "Der Anmeldedienst kennt die Adresse dieser App nicht", "Le service de connexion ne connaît pas l’adresse de cette application", "El servicio de acceso no conoce la dirección de esta aplicación";
     /// Opened outside an app.
     NotEmbedded "not_embedded":
-        "This page works inside a Streamlit app only", "Diese Seite funktioniert nur in einer Streamlit-App", "Cette page ne fonctionne que dans une application Streamlit", "Esta página solo funciona dentro de una aplicación Streamlit", "Questa pagina funziona solo in un’app Streamlit", "Esta página só funciona numa aplicação Streamlit", "Deze pagina werkt alleen in een Streamlit-app";
+        "This page works inside a Streamlit app only", "Diese Seite funktioniert nur in einer Streamlit-App", "Cette page ne fonctionne que dans une application Streamlit", "Esta página solo funciona dentro de una aplicación Streamlit";
     /// Any other refusal.
     Refused "refused":
-        "The sign-in service refused the request", "Der Anmeldedienst hat die Anfrage abgelehnt", "Le service de connexion a refusé la demande", "El servicio de acceso rechazó la solicitud", "Il servizio di accesso ha rifiutato la richiesta", "O serviço de acesso recusou o pedido", "De inlogdienst weigerde het verzoek";
+        "The sign-in service refused the request", "Der Anmeldedienst hat die Anfrage abgelehnt", "Le service de connexion a refusé la demande", "El servicio de acceso rechazó la solicitud";
 }
 
 /// The phrases of one frame: a language, and the host's own words.

@@ -1,7 +1,7 @@
 //! The state machine of the login in the frame: inputs in, effects out.
 //!
 //! It decides everything and does nothing: no browser types, no clock, no randomness, so
-//! that every transition is tested natively (`tests/login.rs`). The rules it keeps are
+//! that every transition is tested natively (`login/tests`). The rules it keeps are
 //! those of design §5: what is announced and when, which command is obeyed once, and that
 //! after a logout nobody is announced as signed in without a click.
 
@@ -9,6 +9,9 @@ mod host;
 mod phase;
 mod session;
 mod waiting;
+
+#[cfg(test)]
+mod tests;
 
 pub use phase::{Failure, FailureKind, Notice, Person, Phase};
 

@@ -1,14 +1,13 @@
 //! The view: one set of elements for every state, so that the frame keeps its height, the
 //! keyboard its focus and a screen reader its place. It draws and reports clicks, no more.
 //!
-//! What an element shows is a function of [`Shown`], and all such functions share two types
+//! What has nothing to show is hidden by the style sheet (`:empty`, or no `class`, `href`,
+//! `src`, `data-testid`). What an element shows is a function of [`Shown`], and all such functions share two types
 //! of closure: views of their own for each state would be a fifth of the page's bytes.
 
 use leptos::prelude::*;
 use shared::component::Variant;
 use shared::routes;
-use wasm_bindgen::JsCast as _;
-use web_sys::HtmlElement;
 
 use crate::frame::{Frame, Shown};
 use crate::labels::{Label, initials};
@@ -39,43 +38,38 @@ fn component() -> impl IntoView {
             data-notice=attribute(|shown| set_if(notice(shown).is_some()))
             aria-busy=attribute(|shown| some(if is_loading(shown) { "true" } else { "false" }))
         >
-            <span class=attribute(lead) hidden=attribute(|shown| unset_if(lead(shown).is_some())) aria-hidden="true">
+            <span class=attribute(lead) aria-hidden="true">
                 {words(lead_words)}
                 <img
                     alt=""
                     referrerpolicy="no-referrer"
                     src=attribute(picture)
-                    hidden=attribute(|shown| unset_if(picture(shown).is_some()))
-                    on:error=hide
                 />
             </span>
             <div class="text">
                 <p
                     class="title"
                     data-testid=attribute(|shown| person(shown).map(|_| "user-name".to_owned()))
-                    hidden=attribute(|shown| set_if(title(shown).is_empty()))
                 >
                     {words(title)}
                 </p>
-                <p class="email" hidden=attribute(|shown| set_if(email(shown).is_empty()))>
+                <p class="email">
                     {words(email)}
                 </p>
                 <p class="status" role="status" data-testid="status">
-                    {words(status)} " "
+                    {words(status)}
                     <a
                         target="_blank"
                         rel="noopener noreferrer"
                         href=attribute(provider_page)
-                        hidden=attribute(|shown| unset_if(provider_page(shown).is_some()))
                     >
-                        {words(|shown| shown.look.labels.text(Label::FinishLogout))}
+                        {words(provider_page_words)}
                     </a>
                 </p>
                 <p
                     class="error"
                     role="alert"
                     data-testid=attribute(|shown| failure(shown).map(|_| "error".to_owned()))
-                    hidden=attribute(|shown| unset_if(failure(shown).is_some()))
                 >
                     {words(error)}
                 </p>
@@ -83,7 +77,6 @@ fn component() -> impl IntoView {
             <div class="actions">
                 <span
                     class="bone bone-button"
-                    hidden=attribute(|shown| unset_if(is_loading(shown)))
                     aria-hidden="true"
                 ></span>
                 // Opens a window where script may not. It binds the login to this frame like
@@ -92,7 +85,6 @@ fn component() -> impl IntoView {
                     method="post"
                     action=routes::LOGIN
                     target="_blank"
-                    hidden=attribute(|shown| unset_if(blocked(shown).is_some()))
                     on:submit=move |event| frame.login_form_submitted(&event)
                 >
                     <button
@@ -110,7 +102,6 @@ fn component() -> impl IntoView {
                     type="button"
                     class=attribute(|shown| button_class(control(shown) == Some(Control::Login)))
                     data-testid=attribute(|shown| control(shown).map(|known| known.test_id().to_owned()))
-                    hidden=attribute(|shown| unset_if(control(shown).is_some()))
                     disabled=attribute(|shown| set_if(is_disabled(shown)))
                     on:click=move |_| click(frame)
                 >
@@ -146,10 +137,6 @@ fn some(value: &str) -> Option<String> {
 /// A boolean attribute.
 fn set_if(condition: bool) -> Option<String> {
     condition.then(String::new)
-}
-
-fn unset_if(condition: bool) -> Option<String> {
-    set_if(!condition)
 }
 
 /// What the one button does in a state.
@@ -259,6 +246,14 @@ fn provider_page(shown: &Shown) -> Option<String> {
     }
 }
 
+fn provider_page_words(shown: &Shown) -> String {
+    match provider_page(shown) {
+        // Words of a link that is not there would be read as words of the status.
+        None => String::new(),
+        Some(_) => [" ", &shown.look.labels.text(Label::FinishLogout)].concat(),
+    }
+}
+
 const fn variant(shown: &Shown) -> &'static str {
     match shown.look.variant {
         Variant::Button => "button",
@@ -285,27 +280,14 @@ fn lead_words(shown: &Shown) -> String {
     }
 }
 
-/// An https URL, or one of this machine in development. It lies over the initials.
+/// An https URL, or one of this machine in development. It lies over the initials, which
+/// stay to be seen where it does not load.
 fn picture(shown: &Shown) -> Option<String> {
     person(shown)?.user.picture.clone().filter(|url| {
         ["https://", "http://localhost:", "http://127.0.0.1:"]
             .iter()
             .any(|start| url.starts_with(start))
     })
-}
-
-/// A picture that does not load leaves the initials to be seen.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature of an event handler"
-)]
-fn hide(event: leptos::ev::ErrorEvent) {
-    if let Some(image) = event
-        .target()
-        .and_then(|target| target.dyn_into::<HtmlElement>().ok())
-    {
-        image.set_hidden(true);
-    }
 }
 
 fn title(shown: &Shown) -> String {

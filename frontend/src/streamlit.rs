@@ -65,7 +65,7 @@ pub fn read(event: &MessageEvent, host: &Window, origins: &HostOrigins) -> Incom
 }
 
 /// Sets the component's value, for a host on `origin` only.
-pub(crate) fn set_component_value(host: &Window, origin: &str, event: &Event) {
+pub fn set_component_value(host: &Window, origin: &str, event: &Event) {
     let message = object(&[
         ("isStreamlitMessage", JsValue::TRUE),
         ("type", JsValue::from_str("streamlit:setComponentValue")),

@@ -1,9 +1,7 @@
 //! A login under test: inputs with a fake clock, effects sorted by kind.
 
-use frontend::handoff::{Handoff, Poll};
-use frontend::login::{
-    Effect, HandoffAnswer, Input, Login, LogoutAnswer, Now, Phase, TicketAnswer,
-};
+use crate::handoff::{Handoff, Poll};
+use crate::login::{Effect, HandoffAnswer, Input, Login, LogoutAnswer, Now, Phase, TicketAnswer};
 use shared::auth::{DisplayUser, SignedIn, TicketRequest};
 use shared::component::{Args, Command, CommandName, Event, Known, KnownState};
 

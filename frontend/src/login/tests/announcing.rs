@@ -1,6 +1,6 @@
 //! What is announced, and when (design §5): the first answer, then changes; commands once.
 
-use frontend::login::{FailureKind, Input, Notice, Phase, TicketAnswer};
+use crate::login::{FailureKind, Input, Notice, Phase, TicketAnswer};
 use shared::component::{Args, CommandName, KnownState};
 
 use super::harness::{Bench, args, command, known, session, session_of};

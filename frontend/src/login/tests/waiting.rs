@@ -1,6 +1,6 @@
 //! A login under way: polls, claims, refusals, cancels.
 
-use frontend::login::{FailureKind, HandoffAnswer, Input, Notice, Phase, TicketAnswer};
+use crate::login::{FailureKind, HandoffAnswer, Input, Notice, Phase, TicketAnswer};
 use shared::component::{Args, CommandName};
 
 use super::harness::{Bench, args, command, session, session_of};

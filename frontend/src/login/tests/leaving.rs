@@ -1,6 +1,6 @@
 //! Logout, by the person and by Python: sticky until a click.
 
-use frontend::login::{HandoffAnswer, Input, LogoutAnswer, Notice, Phase, TicketAnswer};
+use crate::login::{HandoffAnswer, Input, LogoutAnswer, Notice, Phase, TicketAnswer};
 use shared::component::{Args, CommandName, KnownState};
 
 use super::harness::{Bench, args, command, known, session, session_of};

@@ -1,0 +1,6 @@
+//! Every transition of the state machine.
+
+mod announcing;
+mod harness;
+mod leaving;
+mod waiting;
