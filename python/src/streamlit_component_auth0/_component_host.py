@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
@@ -149,34 +150,30 @@ class ComponentHost:
         return self.report
 
     def _handle(self, event: ComponentEvent, event_handler: EventHandler) -> None:
-        try:
+        with self._reporting(event) as notes:
             outcome = event_handler(event)
             if inspect.isawaitable(outcome):
                 outcome = asyncio.run(_awaited(outcome))
-        except Exception as error:  # noqa: BLE001 (the app's own code: any of them)
-            self._failed(event, error)
-        else:
-            self._note(event, notes=_notes(outcome))
+            notes.extend(_notes(outcome))
 
     async def _handle_queued(self, event: ComponentEvent, event_handler: EventHandler) -> None:
-        try:
+        with self._reporting(event) as notes:
             outcome = event_handler(event)
             if inspect.isawaitable(outcome):
                 outcome = await outcome
-        except Exception as error:  # noqa: BLE001 (the app's own code: any of them)
-            self._failed(event, error)
-        else:
-            self._note(event, notes=_notes(outcome))
+            notes.extend(_notes(outcome))
 
-    def _failed(self, event: ComponentEvent, error: Exception) -> None:
-        _log.error("the handler of %s failed", event.name, exc_info=error)
-        self._note(event, error=f"{type(error).__name__}: {error}"[:500])
-
-    def _note(self, event: ComponentEvent, **more: Any) -> None:
-        unverified = UnverifiedEvent(event.id, event.name, dict(event.data), None)
-        if event.result is not None and event.result.error is not None:
-            more.setdefault("error", event.result.error.message)
-        self._mailbox.report(unverified, self._key, **more)
+    @contextmanager
+    def _reporting(self, event: ComponentEvent) -> Iterator[list[str]]:
+        notes: list[str] = []
+        error = event.result.error.message if event.result and event.result.error else None
+        try:
+            yield notes
+        except Exception as failure:  # noqa: BLE001 (the app's own code: any of them)
+            _log.exception("the handler of %s failed", event.name)
+            error = f"{type(failure).__name__}: {failure}"[:500]
+        finally:  # also when the handler calls st.rerun()
+            self._mailbox.report(event.name, event.data, self._key, notes=tuple(notes), error=error)
 
     # The sign-in component
 

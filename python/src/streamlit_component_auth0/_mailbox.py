@@ -27,7 +27,7 @@ from ._component_event import (
 from ._outbound import Outbound
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from ._allowed_request import AllowedRequest
     from ._session import Session
@@ -169,13 +169,13 @@ class Mailbox:
         with self.lock:
             return self._waiting.popleft() if self._waiting else None
 
-    def report(self, event: UnverifiedEvent, source: str, **more: Any) -> None:
+    def report(self, name: str, data: Mapping[str, Any], source: str, **more: Any) -> None:
         """Notes what became of an event."""
-        message = event.data.get("message")
+        message = data.get("message")
         words = message[:200] if isinstance(message, str) else ""
         at = datetime.fromtimestamp(self._clock.now(), timezone.utc)
         with self.lock:
-            self._report.append(EventReport(at, event.name, source, words, **more))
+            self._report.append(EventReport(at, name, source, words, **more))
 
     @property
     def last_events(self) -> list[EventReport]:
