@@ -21,6 +21,8 @@ use shared::error::ErrorCode;
 use crate::config::Settings;
 use crate::error::AppError;
 
+const COMPONENT_FILE: &str = "index.html";
+const HERO_FILE: &str = "hero.html";
 const ORIGINS_PLACEHOLDER: &str = r#"<meta name="component-auth0:origins" content="">"#;
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -52,6 +54,7 @@ pub struct Assets(Arc<Files>);
 struct Files {
     by_name: HashMap<String, Asset>,
     component_page: Option<Asset>,
+    hero_page: Option<Asset>,
     inline_scripts: Vec<String>,
 }
 
@@ -59,7 +62,8 @@ impl Assets {
     /// Reads `STATIC_DIR`.
     ///
     /// # Errors
-    /// If it cannot be read, or its `index.html` lacks the place for the origins.
+    /// If it cannot be read, or one of its pages lacks the place for the origins. A build
+    /// without `hero.html` is fine.
     pub fn load(settings: &Settings) -> io::Result<Self> {
         let mut files = Self::page_files();
         let directory = &settings.static_dir;
@@ -67,15 +71,22 @@ impl Assets {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_encoded = has_extension(&name, "br") || has_extension(&name, "gz");
-            if !entry.file_type()?.is_file() || is_encoded || name == "index.html" {
+            if !entry.file_type()?.is_file()
+                || is_encoded
+                || [COMPONENT_FILE, HERO_FILE].contains(&&*name)
+            {
                 continue;
             }
             let asset = Asset::read(directory, &name)?;
             files.by_name.insert(name, asset);
         }
-        let page = std::fs::read_to_string(directory.join("index.html"))?;
-        files.inline_scripts = inline_script_hashes(&page);
-        files.component_page = Some(component_page(&page, settings)?);
+        let page = std::fs::read_to_string(directory.join(COMPONENT_FILE))?;
+        files.component_page = Some(files.framed_page(COMPONENT_FILE, &page, settings)?);
+        match std::fs::read_to_string(directory.join(HERO_FILE)) {
+            Ok(page) => files.hero_page = Some(files.framed_page(HERO_FILE, &page, settings)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
         Ok(Self(Arc::new(files)))
     }
 
@@ -98,7 +109,7 @@ impl Assets {
         }
     }
 
-    /// CSP sources of inline scripts in the component page (Trunk may write some).
+    /// CSP sources of inline scripts in the framed pages (Trunk may write some).
     #[must_use]
     pub fn inline_script_sources(&self) -> &[String] {
         &self.0.inline_scripts
@@ -135,8 +146,19 @@ pub async fn component(
     State(assets): State<Assets>,
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
-    let page = assets.0.component_page.as_ref();
-    page.map(|page| page.answer(&headers))
+    framed(assets.0.component_page.as_ref(), &headers)
+}
+
+/// `GET /streamlit/hero`: the Component Hero, events without a provider.
+///
+/// # Errors
+/// 404 if the built frontend has none.
+pub async fn hero(State(assets): State<Assets>, headers: HeaderMap) -> Result<Response, AppError> {
+    framed(assets.0.hero_page.as_ref(), &headers)
+}
+
+fn framed(page: Option<&Asset>, headers: &HeaderMap) -> Result<Response, AppError> {
+    page.map(|page| page.answer(headers))
         .ok_or(AppError::refused(
             ErrorCode::NotFound,
             "The frontend is not built: run `cargo xtask build`.",
@@ -206,26 +228,30 @@ impl Asset {
     }
 }
 
-fn component_page(page: &str, settings: &Settings) -> io::Result<Asset> {
-    if !page.contains(ORIGINS_PLACEHOLDER) {
-        return Err(io::Error::other(
-            "index.html has no place for STREAMLIT_ORIGINS",
-        ));
+impl Files {
+    /// A page that Streamlit frames, with the origins that may hold it filled in.
+    fn framed_page(&mut self, name: &str, page: &str, settings: &Settings) -> io::Result<Asset> {
+        if !page.contains(ORIGINS_PLACEHOLDER) {
+            return Err(io::Error::other(format!(
+                "{name} has no place for STREAMLIT_ORIGINS"
+            )));
+        }
+        self.inline_scripts.extend(inline_script_hashes(page));
+        // Origins are serialized by the URL parser: there is no quote in them to escape.
+        let origins: Vec<_> = settings
+            .streamlit_origins
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let filled = ORIGINS_PLACEHOLDER.replace("\"\"", &format!("\"{}\"", origins.join(" ")));
+        let page = Bytes::from(page.replace(ORIGINS_PLACEHOLDER, &filled));
+        let (brotli, gzip) = (brotli(&page)?, gzip(&page)?);
+        Ok(Asset {
+            brotli: Some(brotli),
+            gzip: Some(gzip),
+            ..Asset::new(name, page, REVALIDATE)
+        })
     }
-    // Origins are serialized by the URL parser: there is no quote in them to escape.
-    let origins: Vec<_> = settings
-        .streamlit_origins
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let filled = ORIGINS_PLACEHOLDER.replace("\"\"", &format!("\"{}\"", origins.join(" ")));
-    let page = Bytes::from(page.replace(ORIGINS_PLACEHOLDER, &filled));
-    let (brotli, gzip) = (brotli(&page)?, gzip(&page)?);
-    Ok(Asset {
-        brotli: Some(brotli),
-        gzip: Some(gzip),
-        ..Asset::new("index.html", page, REVALIDATE)
-    })
 }
 
 fn brotli(content: &[u8]) -> io::Result<Bytes> {

@@ -1,7 +1,10 @@
-//! The commands of the binary: `serve` (default), `check-config`, `dev-tenant`.
+//! The commands of the binary: `serve` (default), `check-config`, `check-api`, `dev-tenant`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+mod check_api;
+mod tenant;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::assets::Assets;
-use crate::config::{LogFormat, Lookup, Problem, Settings, StoreLocation, parse_env_file};
+use crate::config::{Lookup, Problem, Settings, StoreLocation, parse_env_file};
 use crate::state::{AppState, Outside};
 use crate::{development, router, serve, telemetry};
 
@@ -33,8 +36,10 @@ enum Command {
     Serve(Serve),
     /// Reports every problem of the configuration, one line each; exits with 2 if there is one.
     CheckConfig(Serve),
+    /// Calls the remote API's /api/pong with a token of `API_CLIENT_ID`, and prints its answer.
+    CheckApi(Serve),
     /// Runs the development OpenID Provider alone. Loopback only.
-    DevTenant(Tenant),
+    DevTenant(tenant::Tenant),
 }
 
 #[derive(Args, Default)]
@@ -47,25 +52,6 @@ struct Serve {
     env_file: PathBuf,
 }
 
-#[derive(Args)]
-struct Tenant {
-    /// TOML file with users, applications and APIs; without it, the default sheet.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Issuer, and with it the port; over the file's.
-    #[arg(long, value_name = "URL")]
-    issuer: Option<String>,
-    /// Port, for an issuer on localhost.
-    #[arg(long, conflicts_with = "issuer")]
-    port: Option<u16>,
-    /// Base URL of a companion that may sign in here, beside the sheet's.
-    #[arg(long, value_name = "URL")]
-    allow_base_url: Vec<String>,
-    /// Opens the fault switches under /dev, for tests.
-    #[arg(long)]
-    test_switches: bool,
-}
-
 /// Exit status for a configuration that cannot be run.
 pub const BAD_CONFIGURATION: u8 = 2;
 
@@ -73,8 +59,14 @@ pub const BAD_CONFIGURATION: u8 = 2;
 pub enum Outcome {
     /// All is well.
     Done,
-    /// The configuration has these problems.
-    Misconfigured(Vec<Problem>),
+    /// The configuration has these problems, one line each.
+    Misconfigured(Vec<String>),
+}
+
+impl Outcome {
+    fn misconfigured(problems: &[Problem]) -> Self {
+        Self::Misconfigured(problems.iter().map(ToString::to_string).collect())
+    }
 }
 
 /// Runs the command.
@@ -82,35 +74,34 @@ pub enum Outcome {
 /// # Errors
 /// What keeps it from running, beside the configuration.
 pub async fn run(cli: Cli) -> anyhow::Result<Outcome> {
-    match cli.command.unwrap_or(Command::Serve(Serve {
+    let command = cli.command.unwrap_or(Command::Serve(Serve {
         env_file: ".env".into(),
         dev: false,
-    })) {
-        Command::Serve(options) => {
-            let lookup = match lookup(&options) {
-                Ok(lookup) => lookup,
-                Err(problems) => return Ok(Outcome::Misconfigured(problems)),
-            };
-            match checked(&lookup, &options) {
-                Ok(settings) => serve_companion(settings, &lookup, options.dev).await,
-                Err(problems) => Ok(Outcome::Misconfigured(problems)),
-            }
-        }
-        Command::CheckConfig(options) => Ok(
-            match lookup(&options).and_then(|lookup| checked(&lookup, &options)) {
-                Ok(settings) => {
-                    settings
-                        .warnings
-                        .iter()
-                        .for_each(|warning| say(&format!("warning: {warning}")));
-                    say("the configuration is good");
-                    Outcome::Done
-                }
-                Err(problems) => Outcome::Misconfigured(problems),
-            },
-        ),
-        Command::DevTenant(options) => serve_tenant(options).await,
+    }));
+    match command {
+        Command::Serve(options) => match configured(&options) {
+            Ok((settings, lookup)) => serve_companion(settings, &lookup, options.dev).await,
+            Err(problems) => Ok(Outcome::misconfigured(&problems)),
+        },
+        Command::CheckConfig(options) => Ok(match configured(&options) {
+            Ok((settings, _)) => report_good(&settings),
+            Err(problems) => Outcome::misconfigured(&problems),
+        }),
+        Command::CheckApi(options) => match configured(&options) {
+            Ok((settings, _)) => check_api::check_api(settings).await,
+            Err(problems) => Ok(Outcome::misconfigured(&problems)),
+        },
+        Command::DevTenant(options) => tenant::run(options).await,
     }
+}
+
+fn report_good(settings: &Settings) -> Outcome {
+    settings
+        .warnings
+        .iter()
+        .for_each(|warning| say(&format!("warning: {warning}")));
+    say("the configuration is good");
+    Outcome::Done
 }
 
 fn lookup(options: &Serve) -> Result<Lookup, Vec<Problem>> {
@@ -126,12 +117,13 @@ fn lookup(options: &Serve) -> Result<Lookup, Vec<Problem>> {
     })
 }
 
-fn checked(lookup: &Lookup, options: &Serve) -> Result<Settings, Vec<Problem>> {
-    let settings = Settings::parse(lookup)?;
+fn configured(options: &Serve) -> Result<(Settings, Lookup), Vec<Problem>> {
+    let lookup = lookup(options)?;
+    let settings = Settings::parse(&lookup)?;
     if options.dev {
         development::refuse_public(&settings)?;
     }
-    Ok(settings)
+    Ok((settings, lookup))
 }
 
 async fn serve_companion(
@@ -173,6 +165,8 @@ async fn serve_companion(
     let state = AppState::new(settings, outside)?;
     tokio::spawn(purge_for_ever(store));
     tokio::spawn(state.clone().warm_up());
+    // With PORT=0 the system has chosen one.
+    let address = listener.local_addr()?;
     tracing::info!("component-auth0 listening on {address}, reached as {base}");
     serve::serve(listener, router(state), stop_signal()).await?;
     Ok(Outcome::Done)
@@ -203,57 +197,6 @@ async fn purge_for_ever(store: Arc<dyn SessionStore>) {
             }
         }
     }
-}
-
-async fn serve_tenant(options: Tenant) -> anyhow::Result<Outcome> {
-    telemetry::start(LogFormat::Text, &Lookup::environment());
-    let mut sheet = match &options.config {
-        Some(path) => tenant_file(path)?,
-        None => dev_tenant::Settings::default(),
-    };
-    if let Some(port) = options.port {
-        sheet = with_issuer(sheet, &format!("http://localhost:{port}"));
-    }
-    if let Some(issuer) = options.issuer {
-        sheet = with_issuer(sheet, &issuer);
-    }
-    for base in &options.allow_base_url {
-        sheet = sheet.allow_base_url(base);
-    }
-    if options.test_switches {
-        sheet = sheet.with_test_switches();
-    }
-    let issuer = url::Url::parse(&sheet.issuer).context("the issuer is no URL")?;
-    anyhow::ensure!(
-        crate::config::is_loopback_host(&issuer),
-        "the dev tenant serves loopback only: its issuer must be http://localhost:PORT/"
-    );
-    let host: IpAddr = issuer
-        .host_str()
-        .and_then(|host| host.parse().ok())
-        .unwrap_or(Ipv4Addr::LOCALHOST.into());
-    let address = SocketAddr::new(host, issuer.port_or_known_default().unwrap_or(80));
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}: is the port taken? use --port"))?;
-    tracing::info!("dev tenant listening on {issuer}");
-    let tenant = dev_tenant::DevTenant::new(sheet, Arc::new(dev_tenant::SystemClock));
-    dev_tenant::serve(listener, tenant, stop_signal()).await?;
-    Ok(Outcome::Done)
-}
-
-fn with_issuer(sheet: dev_tenant::Settings, issuer: &str) -> dev_tenant::Settings {
-    dev_tenant::Settings {
-        issuer: format!("{}/", issuer.trim_end_matches('/')),
-        ..sheet
-    }
-}
-
-fn tenant_file(path: &Path) -> anyhow::Result<dev_tenant::Settings> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
-    dev_tenant::Settings::from_toml(&text)
-        .with_context(|| format!("{} is not right", path.display()))
 }
 
 /// Resolves at SIGTERM or Ctrl-C.

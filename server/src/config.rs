@@ -5,6 +5,7 @@
 mod lookup;
 mod origin;
 mod parse;
+mod service_client;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use url::Url;
 pub use self::lookup::{Lookup, parse_env_file};
 pub use self::origin::{Origin, is_loopback_host};
 use self::parse::Parser;
+pub use self::service_client::ServiceClient;
 
 /// The development secret between companion and Streamlit host. Published: it protects
 /// nothing, and is refused unless the base URL is loopback.
@@ -68,6 +70,9 @@ pub struct Settings {
     pub streamlit_secrets: Vec<SecretString>,
     /// `REMOTE_API_BASE_URL` (or the 2022 `NEXT_PUBLIC_REMOTE_API_BASE_URL`), for `/api/pong`.
     pub remote_api: Option<Url>,
+    /// `API_CLIENT_ID`, `API_CLIENT_SECRET` and `API_AUDIENCE` (`AUTH0_AUDIENCE`): our own
+    /// machine-to-machine access to the remote API.
+    pub service_client: Option<ServiceClient>,
     /// `SESSION_STORE` (`sqlite:component-auth0.db`).
     pub session_store: StoreLocation,
     /// `SESSION_ROLLING_SECONDS` (86400) and `SESSION_ABSOLUTE_SECONDS` (604800).

@@ -2,7 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use dev_tenant::{API_IDENTIFIER, APP_CLIENT_ID, APP_CLIENT_SECRET, DevTenant, ROLES_CLAIM};
+use dev_tenant::{
+    API_IDENTIFIER, APP_CLIENT_ID, APP_CLIENT_SECRET, DevTenant, M2M_CLIENT_ID, M2M_CLIENT_SECRET,
+    ROLES_CLAIM,
+};
 use tokio::net::TcpListener;
 
 use crate::config::{DEVELOPMENT_AUTH0_SECRET, Lookup, Problem, Settings};
@@ -33,6 +36,8 @@ pub fn with_defaults(lookup: Lookup) -> Lookup {
         ("AUTH0_SCOPE", SCOPE.into()),
         ("ROLES_CLAIM", ROLES_CLAIM.into()),
         ("REMOTE_API_BASE_URL", "http://localhost:8888".into()),
+        ("API_CLIENT_ID", M2M_CLIENT_ID.into()),
+        ("API_CLIENT_SECRET", M2M_CLIENT_SECRET.into()),
     ]))
 }
 

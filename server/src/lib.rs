@@ -22,6 +22,7 @@ pub mod request_id;
 pub mod requests;
 pub mod security_headers;
 pub mod serve;
+pub mod service_tokens;
 pub mod sessions;
 pub mod state;
 pub mod telemetry;
@@ -81,6 +82,7 @@ fn browser_routes() -> Router<AppState> {
         .route(routes::SIGNED_OUT, get(pages::signed_out))
         .route(routes::COMPONENT, get(assets::component))
         .route("/streamlit/", get(assets::component))
+        .route(routes::HERO, get(assets::hero))
         .route("/static/{file}", get(assets::file))
         .route(
             routes::LOGIN,

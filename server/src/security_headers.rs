@@ -1,6 +1,6 @@
 //! The security headers of each kind of answer, as one table.
 //!
-//! Only the component page may be framed, and only by the configured origins; everything
+//! Only the component pages may be framed, and only by the configured origins; everything
 //! else by nobody (invariant 8). Nothing runs that is not a file of ours.
 
 use axum::extract::{Request, State};
@@ -23,7 +23,7 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 /// What an answer is, as far as a browser's protections go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Surface {
-    /// The page in Streamlit's iframe.
+    /// A page in Streamlit's iframe.
     Component,
     /// A page that a person sees, with a form of its own.
     FormPage,
@@ -37,7 +37,7 @@ enum Surface {
 
 fn surface(path: &str) -> Surface {
     match path {
-        routes::COMPONENT | "/streamlit/" => Surface::Component,
+        routes::COMPONENT | "/streamlit/" | routes::HERO => Surface::Component,
         routes::LAUNCHER | routes::LOGOUT => Surface::FormPage,
         routes::SIGNED_IN | routes::SIGNED_OUT | routes::LOGIN | routes::CALLBACK => Surface::Page,
         _ if path.starts_with("/static/") => Surface::Asset,

@@ -89,18 +89,7 @@ impl AppState {
         let settings = Arc::new(settings);
         let config = Config(Arc::clone(&settings));
         let cookies = CookiePolicy::new(&settings);
-        let provider = Provider::new(
-            ProviderSettings {
-                issuer: settings.issuer.clone(),
-                client_id: settings.client_id.clone(),
-                client_secret: settings.client_secret.clone(),
-                algorithms: settings.algorithms.clone(),
-                clock_skew: settings.clock_skew,
-            },
-            HttpClient::new()?,
-            Arc::clone(&clock),
-            Arc::clone(&random),
-        );
+        let provider = provider(&settings, Arc::clone(&clock), Arc::clone(&random))?;
         let secrets = &settings.session_secrets;
         let sessions = Sessions::new(
             store,
@@ -153,4 +142,23 @@ impl AppState {
             );
         }
     }
+}
+
+/// The configured provider; nothing is fetched from it yet.
+///
+/// # Errors
+/// If the TLS stack cannot be set up.
+pub fn provider(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> anyhow::Result<Provider> {
+    let known = ProviderSettings {
+        issuer: settings.issuer.clone(),
+        client_id: settings.client_id.clone(),
+        client_secret: settings.client_secret.clone(),
+        algorithms: settings.algorithms.clone(),
+        clock_skew: settings.clock_skew,
+    };
+    Ok(Provider::new(known, HttpClient::new()?, clock, random))
 }

@@ -4,6 +4,8 @@
 pub const LAUNCHER: &str = "/";
 /// The component page that Streamlit frames.
 pub const COMPONENT: &str = "/streamlit";
+/// The Component Hero: a second framed page, for events without a provider.
+pub const HERO: &str = "/streamlit/hero";
 /// Starts a login.
 pub const LOGIN: &str = "/api/auth/login";
 /// Receives the authorization response.

@@ -5,7 +5,7 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::authorization_request::AuthorizationRequest;
-use crate::settings::{Client, Settings, User};
+use crate::settings::{Client, GrantType, RefreshPolicy, Settings, User};
 
 pub(crate) const STYLE: &str = include_str!("../assets/dev-tenant.css");
 /// Submits the `form_post` response; a button does so where script is off.
@@ -136,6 +136,8 @@ pub(crate) fn sheet(settings: &Settings, users: &[User]) -> Markup {
                     dt { "Identifier (audience)" } dd { code { (api.identifier) } }
                     dt { "Token lifetime" } dd { (api.token_seconds) " s, " (api.browser_token_seconds) " s for browser applications" }
                     dt { "Signing" } dd { "RS256" }
+                    dt { "Access control" }
+                    dd { @if api.rbac { "by role (RBAC), with permissions in the access token" } @else { "none: every scope is granted" } }
                     dt { "Scopes" }
                     dd { @for scope in &api.scopes { div { code { (scope.value) } " " (scope.description) } } }
                 }
@@ -155,11 +157,18 @@ fn application(client: &Client) -> Markup {
         article {
             h3 { (client.name) }
             dl {
+                dt { "Type" } dd { (client.kind.title()) }
                 dt { "Client ID" } dd { code { (client.client_id) } }
                 @if let Some(secret) = &client.client_secret {
                     dt { "Client secret" } dd { code { (secret.reveal()) } }
                 }
                 dt { "Grant types" } dd { (grants.join(", ")) }
+                @if client.allows(GrantType::AuthorizationCode) {
+                    dt { "ID token lifetime" } dd { (client.id_token_seconds) " s" }
+                }
+                @if client.allows(GrantType::RefreshToken) {
+                    dt { "Refresh tokens" } dd { (refresh_policy(&client.refresh_tokens)) }
+                }
                 (urls("Allowed callback URLs", &client.callbacks))
                 (urls("Allowed logout URLs", &client.logout_urls))
                 (urls("Allowed web origins", &client.web_origins))
@@ -169,6 +178,13 @@ fn application(client: &Client) -> Markup {
                 }
             }
         }
+    }
+}
+
+fn refresh_policy(policy: &RefreshPolicy) -> Markup {
+    html! {
+        @if policy.rotation { "rotate, reuse interval " (policy.reuse_interval_seconds) " s; " } @else { "do not rotate; " }
+        "end after " (policy.absolute_seconds) " s, unused after " (policy.idle_seconds) " s"
     }
 }
 

@@ -105,6 +105,17 @@ pub enum ClientKind {
     MachineToMachine,
 }
 
+impl ClientKind {
+    /// The name that Auth0's dashboard has for it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::RegularWeb => "Regular Web Application",
+            Self::SinglePage => "Single Page Application",
+            Self::MachineToMachine => "Machine to Machine",
+        }
+    }
+}
+
 /// A `grant_type` of the token endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -292,20 +303,48 @@ pub struct ApiScope {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// Not TOML, or not of this shape.
-    #[error("the dev tenant's settings do not parse: {0}")]
-    Syntax(#[from] toml::de::Error),
+    #[error("line {line}: {message}")]
+    Syntax {
+        /// Where, counted from 1.
+        line: usize,
+        /// What the parser makes of it, in one line.
+        message: String,
+    },
     /// One line for each thing that is wrong.
     #[error("{}", .0.join("\n"))]
     Problems(Vec<String>),
 }
 
+impl SettingsError {
+    /// One line for each problem.
+    #[must_use]
+    pub fn lines(self) -> Vec<String> {
+        match self {
+            Self::Syntax { .. } => vec![self.to_string()],
+            Self::Problems(lines) => lines,
+        }
+    }
+
+    fn syntax(text: &str, error: &toml::de::Error) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        Self::Syntax {
+            line: before.unwrap_or_default().matches('\n').count() + 1,
+            message: error.message().replace('\n', ", "),
+        }
+    }
+}
+
 impl Settings {
+    /// The default sheet as a commented file, to be edited.
+    pub const DEFAULT_TOML: &str = include_str!("../default.toml");
+
     /// Parses a settings file; what it leaves out is as in [`Settings::default`].
     ///
     /// # Errors
     /// [`SettingsError::Syntax`] or all semantic problems together.
     pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
-        let settings: Self = toml::from_str(text)?;
+        let settings: Self =
+            toml::from_str(text).map_err(|error| SettingsError::syntax(text, &error))?;
         let settings = settings.normalized();
         let problems = settings.problems();
         if problems.is_empty() {
@@ -425,71 +464,4 @@ fn add_once(list: &mut Vec<String>, value: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_file_is_the_default_sheet() {
-        let settings = Settings::from_toml("").unwrap();
-        assert_eq!(settings.issuer, "http://localhost:3002/");
-        assert_eq!(settings.app().unwrap().name, "OEStreamlitApp");
-    }
-
-    #[test]
-    fn the_default_sheet_survives_a_round_trip_through_toml() {
-        let text = toml::to_string(&Settings::default()).unwrap();
-        let again = Settings::from_toml(&text).unwrap();
-        assert_eq!(toml::to_string(&again).unwrap(), text);
-    }
-
-    #[test]
-    fn a_file_can_register_further_base_urls() {
-        let settings =
-            Settings::from_toml("allowed_base_urls = ['http://localhost:4567/']").unwrap();
-        let app = settings.app().unwrap();
-        assert!(
-            app.callbacks
-                .contains(&"http://localhost:4567/api/auth/callback".to_owned())
-        );
-        assert!(
-            app.logout_urls
-                .contains(&"http://localhost:4567/".to_owned())
-        );
-        assert!(
-            app.cors_origins
-                .contains(&"http://localhost:4567".to_owned())
-        );
-    }
-
-    #[test]
-    fn all_problems_are_reported_together() {
-        let text = "issuer = 'nonsense'\n\
-            [[users]]\nusername = 'a'\npassword = 'p'\npermissions = { 'http://nowhere' = ['x'] }\n\
-            [[clients]]\nname = 'C'\nclient_id = 'c'\nkind = 'machine_to_machine'\n\
-            grant_types = ['client_credentials']\ncors_origins = ['http://localhost:1/']\n";
-        let problems = Settings::from_toml(text).unwrap_err().to_string();
-        for part in [
-            "issuer:",
-            "no API `http://nowhere`",
-            "not an exact origin",
-            "needs a client_secret",
-        ] {
-            assert!(problems.contains(part), "{part} missing in {problems}");
-        }
-    }
-
-    #[test]
-    fn a_misspelt_key_is_refused() {
-        assert!(matches!(
-            Settings::from_toml("isuer = 'x'"),
-            Err(SettingsError::Syntax(_))
-        ));
-    }
-
-    #[test]
-    fn debug_output_shows_no_password_and_no_client_secret() {
-        let printed = format!("{:?}", Settings::default());
-        assert!(!printed.contains("dev-only-secret"), "{printed}");
-        assert!(!printed.contains("ada-password"), "{printed}");
-    }
-}
+mod tests;

@@ -29,7 +29,7 @@ const KNOWN_LOGIN_OPTIONS: [&str; 9] = [
 const DEVELOPMENT_ORIGINS: &str = "http://localhost:4010,http://127.0.0.1:4010";
 
 pub(super) struct Parser<'a> {
-    lookup: &'a Lookup,
+    pub(super) lookup: &'a Lookup,
     pub(super) problems: Vec<Problem>,
     warnings: Vec<String>,
 }
@@ -86,6 +86,7 @@ impl<'a> Parser<'a> {
             clock_skew: self.clock_skew(),
             embed_origins: self.origins("EMBED_ORIGINS", ""),
             remote_api: self.remote_api(),
+            service_client: self.service_client(),
             session_store: self.session_store(),
             lifetimes: self.lifetimes(),
             federated_logout: self.one_of("FEDERATED_LOGOUT", &[("true", true), ("false", false)]),
@@ -117,7 +118,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn problem(&mut self, variable: &'static str, remedy: impl Into<String>) {
+    pub(super) fn problem(&mut self, variable: &'static str, remedy: impl Into<String>) {
         self.problems.push(Problem::new(variable, remedy));
     }
 
@@ -129,7 +130,7 @@ impl<'a> Parser<'a> {
         value
     }
 
-    fn secret(&mut self, name: &'static str) -> Option<String> {
+    pub(super) fn secret(&mut self, name: &'static str) -> Option<String> {
         self.lookup.secret(name).unwrap_or_else(|problem| {
             self.problems.push(problem);
             None

@@ -315,6 +315,13 @@ async fn the_start_page_shows_users_applications_and_apis() {
         API_IDENTIFIER,
         "read:messages",
         CALLBACK,
+        "Regular Web Application",
+        "Machine to Machine",
+        "600 s",
+        "rotate, reuse interval 10 s",
+        "86400 s, 7200 s for browser applications",
+        "by role (RBAC)",
+        "admin, analyst",
     ] {
         assert!(page.body.contains(part), "{part}");
     }
