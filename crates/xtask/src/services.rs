@@ -284,17 +284,6 @@ fn remember(tail: &Mutex<VecDeque<String>>, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interrupt::Interrupt;
-    use crate::progress::Progress;
-    use crate::workspace::Workspace;
-
-    fn context() -> Context {
-        Context {
-            workspace: Workspace::locate().unwrap(),
-            progress: Progress::start(),
-            interrupt: Interrupt::default(),
-        }
-    }
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");
@@ -304,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_program_that_dies_is_named_with_its_last_words() {
-        let context = context();
+        let context = Context::for_test();
         let mut services = Services::new(&context);
         let mut command = shell("echo 'no such setting' >&2; exit 2");
         services
@@ -320,7 +309,7 @@ mod tests {
 
     #[test]
     fn stopping_ends_the_children_of_a_program_too() {
-        let context = context();
+        let context = Context::for_test();
         let mut services = Services::new(&context);
         // The pipe closes when its last holder has gone: the grandchild holds it as well.
         let mut command = shell("sleep 600 & echo started; wait");
@@ -337,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_program_that_never_gets_ready_is_named() {
-        let context = context();
+        let context = Context::for_test();
         let mut services = Services::new(&context);
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -38,6 +38,11 @@ pub(crate) struct Arguments {
 
 /// Fails when a test fails, or the run breaks off.
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    // Without tests wasm-bindgen's part is not even linked in, and bindgen would refuse.
+    if !has_tests(&fs::read(&arguments.wasm)?) {
+        println!("test result: ok. 0 passed; 0 failed; 0 ignored; 0 filtered out");
+        return Ok(ExitCode::SUCCESS);
+    }
     let name = arguments
         .wasm
         .file_stem()
@@ -68,6 +73,12 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Each `#[wasm_bindgen_test]` is an export of such a name.
+fn has_tests(wasm: &[u8]) -> bool {
+    let prefix = b"__wbgt_";
+    wasm.windows(prefix.len()).any(|bytes| bytes == prefix)
 }
 
 fn bindings(wasm: &Path, folder: &Path, filters: &[String]) -> anyhow::Result<()> {
@@ -186,6 +197,13 @@ mod tests {
         assert!(!is_success("test result: FAILED. 3 passed; 1 failed"));
         assert!(!is_success("RuntimeError: unreachable"));
         assert!(!is_success(""));
+    }
+
+    #[test]
+    fn a_binary_has_tests_when_it_exports_some() {
+        assert!(has_tests(b"\0asm...__wbgt__login::opens_a_window..."));
+        assert!(!has_tests(b"\0asm...main..."));
+        assert!(!has_tests(b""));
     }
 
     #[test]

@@ -55,8 +55,7 @@ pub(crate) fn ensure(context: &Context, tools: &FrontendTools) -> anyhow::Result
     }
     let own = root.join("trunk-path");
     fs::create_dir_all(&own)?;
-    let this = env::current_exe().context("cannot find this executable")?;
-    link(&this, &own.join("wasm-bindgen"))?;
+    link(&context.executable, &own.join("wasm-bindgen"))?;
     if let Some(wasm_opt) = &tools.wasm_opt {
         link(&wasm_opt.program, &own.join("wasm-opt"))?;
     }

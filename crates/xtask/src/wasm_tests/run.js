@@ -20,11 +20,6 @@ async function run() {
   const wasm = await init({ module_or_path: "tests_bg.wasm" });
   const filters = (await (await fetch("filters.txt")).text()).split("\n").filter(Boolean);
   const all = Object.keys(wasm).filter((name) => name.startsWith("__wbgt_"));
-  if (all.length === 0) {
-    // wasm-bindgen-test is not even linked into a binary without tests.
-    output.textContent = "test result: ok. 0 passed; 0 failed; 0 ignored; 0 filtered out\n";
-    return;
-  }
   const chosen = all.filter((name) => !filters.length || filters.some((word) => name.includes(word)));
   const context = new bindings.WasmBindgenTestContext(false);
   for (const method of Object.keys(original)) {

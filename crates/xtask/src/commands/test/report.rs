@@ -218,16 +218,9 @@ fn indented(detail: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interrupt::Interrupt;
-    use crate::progress::Progress;
-    use crate::workspace::Workspace;
 
     fn report(verdicts: Vec<Verdict>) -> Report {
-        let context = Context {
-            workspace: Workspace::locate().unwrap(),
-            progress: Progress::start(),
-            interrupt: Interrupt::default(),
-        };
+        let context = Context::for_test();
         let report = Report::default();
         for verdict in verdicts {
             report.add(&context, "a check", verdict, Duration::ZERO);

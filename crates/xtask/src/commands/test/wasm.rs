@@ -1,7 +1,5 @@
 //! Checks of the frontend.
 
-use std::env;
-
 use anyhow::Context as _;
 
 use super::report::Verdict;
@@ -59,7 +57,7 @@ pub(crate) fn native_tests(context: &Context, step: &Step) -> anyhow::Result<Ver
 /// The frontend's tests that need a browser, in Chromium.
 pub(crate) fn browser_tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
     rust_target::ensure_wasm(context, step)?;
-    let runner = format!("{} wasm-tests", env::current_exe()?.display());
+    let runner = format!("{} wasm-tests", context.executable.display());
     let mut command = process::cargo(context.workspace.root());
     command
         .args([
