@@ -50,7 +50,7 @@ def test_the_menu_names_the_person_and_signs_out(at: AppTest) -> None:
         "**Ada \\*L\\***",
         ":blue-badge[admin] :blue-badge[editor]",
     ]
-    assert [c.value for c in at.sidebar.caption] == ["ada@example\\.com"]
+    assert [text.value for text in at.sidebar.text] == ["ada@example.com"]
     at.sidebar.button[0].click().run()
     assert at.markdown[-1].value == "Status: signed_out"
     assert popovers(at.sidebar) == []

@@ -135,9 +135,8 @@ def _draw_gate(
             return
         st.subheader(f":material/lock: You may not open {title}", anchor=False)
         st.markdown(
-            f"You are signed in as **{plain(session.user.email or session.user.name)}**, and "
-            "this account does not have access to this page. Ask whoever runs this app, or "
-            "sign in with another account."
+            f"You are signed in as **{plain(session.user.name)}**, and this account does not "
+            "have access to this page. Ask whoever runs this app, or sign in with another account."
         )
         _draw_links(open_pages)
     elif current_host().sign_in.status != "pending":

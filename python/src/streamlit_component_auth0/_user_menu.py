@@ -60,7 +60,8 @@ def _draw_person(user: User, *, with_picture: bool) -> None:
         st.image(url, width=_PICTURE_PIXELS)
     st.markdown(f"**{plain(user.name)}**")
     if user.email is not None and user.email != user.name:
-        st.caption(plain(user.email))
+        # (not Markdown, which makes a link of an address)
+        st.text(user.email)
 
 
 def _draw_roles(session: Session) -> None:
