@@ -15,8 +15,11 @@ use shared::back_channel::{
 use shared::component::{Args, Event};
 use shared::error::ErrorBody;
 
+/// Parses a text into a type of the wire, and back into plain JSON.
+type Through = fn(&str) -> serde_json::Result<Value>;
+
 /// Each file with the type that it is on the wire.
-const FILES: [(&str, fn(&str) -> Result<Value, serde_json::Error>); 13] = [
+const FILES: [(&str, Through); 13] = [
     ("args.json", through::<Args>),
     ("error_session_ended.json", through::<ErrorBody>),
     ("event_error.json", through::<Event>),
@@ -32,7 +35,7 @@ const FILES: [(&str, fn(&str) -> Result<Value, serde_json::Error>); 13] = [
     ("token_response.json", through::<Token>),
 ];
 
-fn through<T: DeserializeOwned + Serialize>(text: &str) -> Result<Value, serde_json::Error> {
+fn through<T: DeserializeOwned + Serialize>(text: &str) -> serde_json::Result<Value> {
     serde_json::to_value(serde_json::from_str::<T>(text)?)
 }
 

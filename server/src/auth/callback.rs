@@ -63,11 +63,12 @@ pub async fn by_form_post(
     }
 }
 
-/// `HEAD` (link scanners): answers without looking, since an answer would spend the login.
+/// Also for `HEAD` (link scanners): answers without looking, since a look would spend the
+/// login.
 pub async fn method_not_allowed() -> Response {
     AppError::refused(
         ErrorCode::MethodNotAllowed,
-        "The sign-in answer does not come this way.",
+        "This address has no such method.",
     )
     .into_response()
 }

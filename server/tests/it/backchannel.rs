@@ -202,7 +202,7 @@ async fn a_logout_token_that_the_provider_did_not_sign_is_refused() {
 #[tokio::test]
 async fn a_logout_token_counts_once() {
     let world = World::new().await;
-    let someone = signed_in(&world, "ada").await;
+    signed_in(&world, "ada").await;
     let token = signed(&world, &good_claims(&world, "jti-1"));
     assert_eq!(deliver(&world, &token).await.status, StatusCode::OK);
     deliver(&world, &token).await.assert(400, "invalid_request");

@@ -362,6 +362,9 @@ async fn a_form_with_an_attackers_challenge_begins_no_login() {
     let (victim, attacker) = (world.browser(), world.browser());
     let (trap, host) = (Handoff::new(&world), Host::new(&world));
     for (origin, site) in [
+        // Browsers without Fetch Metadata: the origin alone decides.
+        ("https://evil.test", ""),
+        ("null", ""),
         ("https://evil.test", "cross-site"),
         ("null", "cross-site"),
         ("http://localhost:4010", "same-site"),

@@ -17,4 +17,7 @@ pub(crate) use self::flows::{Handoff, SignedIn, claim_body};
 pub(crate) use self::host::Host;
 pub(crate) use self::jar::Topology;
 pub(crate) use self::log::CapturedLog;
-pub(crate) use self::world::{BASE, STREAMLIT_ORIGIN, World, eventually};
+pub(crate) use self::world::{STREAMLIT_ORIGIN, World, eventually};
+
+/// How a test makes the provider misbehave.
+pub(crate) type Fault = fn(&mut dev_tenant::FaultPlan);

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::harness::{CapturedLog, Handoff, Host, World};
+use crate::harness::{CapturedLog, Fault, Handoff, Host, World};
 
 const ACCESS_TOKEN: &str = "canary-of-the-access-token-0123456789";
 const REFRESH_TOKEN: &str = "canary-of-the-refresh-token-0123456789";
@@ -115,7 +115,7 @@ async fn every_flow(world: &World, canaries: &mut Canaries) {
 async fn failing_refreshes(world: &World, host: &Host, grant: &str) {
     world.clock.advance(80_000);
     let expiring = json!({ "grant": grant, "min_ttl": 300, "scope": "openid" });
-    let faults: [fn(&mut FaultPlan); 3] = [
+    let faults: [Fault; 3] = [
         |plan| plan.down = true,
         |plan| plan.token.error = Some("invalid_client".into()),
         |plan| plan.token.html = true,
@@ -131,7 +131,7 @@ async fn failing_refreshes(world: &World, host: &Host, grant: &str) {
 
 /// Logins that fail, with a code and tokens in them.
 async fn failing_logins(world: &World, canaries: &mut Canaries) {
-    let faults: [fn(&mut FaultPlan); 9] = [
+    let faults: [Fault; 9] = [
         |plan| {
             plan.token.body = patch(&json!({ "access_token": 7, "refresh_token": REFRESH_TOKEN }));
         },

@@ -1,5 +1,7 @@
 //! `/api/auth/login`: what begins a login, what may go along, and what may not begin one.
 
+use std::fmt::Write as _;
+
 use http::{Method, StatusCode};
 use url::Url;
 
@@ -16,7 +18,7 @@ fn redacted(url: &Url) -> String {
         } else {
             value
         };
-        shown.push_str(&format!("{name}={value}\n"));
+        writeln!(shown, "{name}={value}").unwrap();
     }
     shown
 }

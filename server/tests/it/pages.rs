@@ -23,8 +23,7 @@ async fn the_launcher_offers_to_sign_in_and_then_names_the_person() {
     assert!(signed_in.body.contains("Ada Lovelace"));
     assert!(signed_in.body.contains(r#"data-testid="logout-button""#));
     assert!(
-        signed_in.body.contains(r#"<form"#)
-            && signed_in.body.contains(r#"action="/api/auth/logout""#)
+        signed_in.body.contains("<form") && signed_in.body.contains(r#"action="/api/auth/logout""#)
     );
     browser.submit("/api/auth/logout", &[]).await;
     assert!(browser.open("/").await.body.contains("login-button"));

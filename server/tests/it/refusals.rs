@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::harness::{Answer, Browser, Handoff, Host, World, eventually};
+use crate::harness::{Answer, Browser, Fault, Handoff, Host, World, eventually};
 
 /// A login that is going to fail.
 struct Attempt {
@@ -18,7 +18,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    async fn at(world: World) -> Self {
+    fn at(world: World) -> Self {
         Self {
             browser: world.browser(),
             handoff: Handoff::new(&world),
@@ -30,7 +30,7 @@ impl Attempt {
     async fn with(fault: impl FnOnce(&mut FaultPlan)) -> Self {
         let world = World::new().await;
         world.tenant.faults().set(fault);
-        Self::at(world).await
+        Self::at(world)
     }
 
     async fn callback(&self) -> Url {
@@ -175,7 +175,7 @@ async fn a_parameter_that_stands_twice_is_refused() {
 // B66, D36: the mix-up attack.
 #[tokio::test]
 async fn a_response_of_another_issuer_or_of_none_is_refused() {
-    let faults: [fn(&mut FaultPlan); 3] = [
+    let faults: [Fault; 3] = [
         |plan| plan.authorize.wrong_iss = Some("https://evil.test/".into()),
         |plan| plan.authorize.wrong_iss = Some(String::new()),
         |plan| plan.authorize.omit_iss = true,
@@ -262,23 +262,23 @@ async fn an_id_token_with_one_thing_wrong_signs_nobody_in() {
 
 #[tokio::test]
 async fn an_id_token_that_is_not_signed_by_the_provider_signs_nobody_in() {
-    let faults: [(&str, fn(&mut FaultPlan)); 7] = [
+    let faults: [(&str, Fault); 7] = [
         ("B10 alg none", |plan| plan.id_token.alg_none = true),
         ("B11 a flipped bit", |plan| {
-            plan.id_token.bad_signature = true
+            plan.id_token.bad_signature = true;
         }),
         ("another key under our kid", |plan| {
-            plan.id_token.wrong_key = true
+            plan.id_token.wrong_key = true;
         }),
         ("B18 another nonce", |plan| plan.id_token.wrong_nonce = true),
         ("an unknown kid", |plan| {
-            plan.id_token.header = claims(&json!({"kid": "unknown"}))
+            plan.id_token.header = claims(&json!({"kid": "unknown"}));
         }),
         ("C02 alg HS256 in the header", |plan| {
-            plan.id_token.header = claims(&json!({"alg": "HS256"}))
+            plan.id_token.header = claims(&json!({"alg": "HS256"}));
         }),
         ("C20 an unknown crit", |plan| {
-            plan.id_token.header = claims(&json!({"crit": ["x"], "x": 1}))
+            plan.id_token.header = claims(&json!({"crit": ["x"], "x": 1}));
         }),
     ];
     for (what, fault) in faults {
@@ -334,12 +334,12 @@ async fn a_requested_max_age_or_acr_that_the_id_token_does_not_meet_is_refused()
 // E30: nothing is retried, since the code may be spent; the person can begin again.
 #[tokio::test]
 async fn a_token_endpoint_in_trouble_signs_nobody_in_and_is_asked_once() {
-    let faults: [(&str, u16, fn(&mut FaultPlan)); 10] = [
+    let faults: [(&str, u16, Fault); 10] = [
         ("invalid_grant", 502, |plan| {
-            plan.token.error = Some("invalid_grant".into())
+            plan.token.error = Some("invalid_grant".into());
         }),
         ("invalid_client", 502, |plan| {
-            plan.token.error = Some("invalid_client".into())
+            plan.token.error = Some("invalid_client".into());
         }),
         ("400", 502, |plan| {
             plan.token.status = Some(400);
@@ -350,13 +350,13 @@ async fn a_token_endpoint_in_trouble_signs_nobody_in_and_is_asked_once() {
         ("503", 503, |plan| plan.token.status = Some(503)),
         ("HTML", 502, |plan| plan.token.html = true),
         ("B68 no ID token", 502, |plan| {
-            plan.token.omit_id_token = true
+            plan.token.omit_id_token = true;
         }),
         ("B69 another token type", 502, |plan| {
-            plan.token.token_type = Some("mac".into())
+            plan.token.token_type = Some("mac".into());
         }),
         ("no access token", 502, |plan| {
-            plan.token.body = claims(&json!({"access_token": null}))
+            plan.token.body = claims(&json!({"access_token": null}));
         }),
     ];
     for (what, status, fault) in faults {
@@ -420,7 +420,7 @@ async fn a_token_endpoint_that_cuts_the_connection_gives_503() {
 // E20, E21: keys that cannot be had are no reason to believe anything.
 #[tokio::test]
 async fn without_the_providers_keys_nobody_is_signed_in() {
-    let faults: [(&str, fn(&mut FaultPlan)); 4] = [
+    let faults: [(&str, Fault); 4] = [
         ("500", |plan| plan.jwks.status = Some(500)),
         ("HTML", |plan| plan.jwks.html = true),
         ("broken off", |plan| plan.jwks.malformed = true),

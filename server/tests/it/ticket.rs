@@ -358,11 +358,12 @@ async fn rotating_the_host_credential_signs_nobody_out() {
         .ok();
 }
 
+const JSON: (&str, &str) = ("content-type", "application/json");
+
 #[tokio::test]
 async fn bodies_that_are_no_request_are_refused_with_the_right_status() {
     let world = World::new().await;
     let host = Host::new(&world);
-    const JSON: (&str, &str) = ("content-type", "application/json");
     for path in [
         "/api/auth/redeem",
         "/api/auth/token",

@@ -104,7 +104,7 @@ impl Jar {
             return;
         }
         let partition = partitioned.then_some(place);
-        let max_age = cookie.max_age().map(|age| age.whole_seconds());
+        let max_age = cookie.max_age().map(cookie::time::Duration::whole_seconds);
         let mut cookies = self.cookies.lock().unwrap();
         cookies.retain(|kept| kept.cookie.name() != cookie.name() || kept.partition != partition);
         if max_age.is_none_or(|seconds| seconds > 0) {
@@ -157,10 +157,6 @@ impl Jar {
         for kept in self.cookies.lock().unwrap().iter_mut() {
             kept.expires_at = None;
         }
-    }
-
-    pub(crate) fn clear(&self) {
-        self.cookies.lock().unwrap().clear();
     }
 
     pub(crate) fn copy_from(&self, other: &Self) {
