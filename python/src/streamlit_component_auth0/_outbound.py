@@ -107,7 +107,7 @@ class Outbound:
         if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise RequestRefused("response_encoded")  # a few bytes can unpack to gigabytes
         content = bytearray()
-        for chunk in response.iter_raw():
+        for chunk in response.iter_bytes():
             content += chunk
             if len(content) > allowed.max_bytes:
                 raise RequestRefused("response_too_large")
