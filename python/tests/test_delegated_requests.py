@@ -231,7 +231,7 @@ def test_a_narrow_entry_does_not_widen_a_broad_one(network: Network, session: Se
     # The token for GET below /v1/me, everything else without: never POST with the token.
     broad = AllowedRequest(base_url=BASE, methods=("GET", "POST"))
     narrow = AllowedRequest(base_url=f"{BASE}/me", use_token=True)
-    asked = {"session": session, "useauth": True, "url": f"{BASE}/me"}
+    asked: dict[str, Any] = {"session": session, "useauth": True, "url": f"{BASE}/me"}
     assert code(network.ask(broad, narrow, type="POST", **asked)) == "token_not_allowed"
     assert network.ask(broad, narrow, type="GET", **asked).ok
     assert TOKEN in network.sent[0].headers["authorization"]
@@ -413,7 +413,9 @@ def test_the_action_is_found_in_both_forms() -> None:
     props = {"url": "x"}
     assert action_of({"action": {"name": "WebRequest", "props": props}}) == ("WebRequest", props)
     assert action_of({"action": "WebRequest", "props": props}) == ("WebRequest", props)
-    for odd in ({}, {"action": 7}, {"action": {"name": {}, "props": []}}, {"action": [[]]}):
+    odd_ones: tuple[dict[str, Any], ...]
+    odd_ones = ({}, {"action": 7}, {"action": {"name": {}, "props": []}}, {"action": [[]]})
+    for odd in odd_ones:
         assert action_of(odd) == ("", {})
 
 
