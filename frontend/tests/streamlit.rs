@@ -3,6 +3,11 @@
 //!
 //! The page posts to itself: such a message is trusted, and its source and origin are known.
 #![cfg(target_arch = "wasm32")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking; clippy knows #[test] only"
+)]
 
 use frontend::announcement::Announcement;
 use frontend::host_origins::HostOrigins;
@@ -67,9 +72,9 @@ async fn rendered(args: &str) -> Render {
 #[wasm_bindgen_test]
 async fn a_render_message_of_the_host_is_read() {
     let render = rendered(
-        r##"{"challenge": "C", "known": {"state": "signed_in", "ref": "r1"}, "default": null,
+        r#"{"challenge": "C", "known": {"state": "signed_in", "ref": "r1"}, "default": null,
             "command": {"id": "7", "name": "logout"}, "hostname": "Demo", "variant": "card",
-            "events": ["onError", 1], "login_options": {"prompt": "login"}, "key": "k"}"##,
+            "events": ["onError", 1], "login_options": {"prompt": "login"}, "key": "k"}"#,
     )
     .await;
     assert_eq!(render.origin, own_origin());

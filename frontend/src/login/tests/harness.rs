@@ -150,6 +150,7 @@ pub(super) fn args() -> Args {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the args want it")]
 pub(super) fn known(state: KnownState, reference: Option<&str>) -> Option<Known> {
     Some(Known {
         state,
@@ -157,6 +158,7 @@ pub(super) fn known(state: KnownState, reference: Option<&str>) -> Option<Known>
     })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the args want it")]
 pub(super) fn command(id: &str, name: CommandName) -> Option<Command> {
     Some(Command {
         id: id.to_owned(),
