@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
@@ -170,30 +170,33 @@ def test_studio_tells_when_the_api_is_down(
     os.environ.get("UPDATE_SCREENSHOTS") != "1",
     reason="pictures are only written with UPDATE_SCREENSHOTS=1",
 )
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pictures_of_the_studio(
-    start_stack: StartStack, new_visitor: NewVisitor, theme: str
+@pytest.mark.parametrize(
+    ("name", "theme", "user", "path", "width"),
+    [
+        ("studio-chart", "light", "ada", "/chart", 1280),
+        ("studio-home", "dark", "grace", "/", 1280),
+        ("studio-forbidden", "light", "grace", "/solve", 420),
+    ],
+)
+def test_picture_of_the_studio(
+    start_stack: StartStack,
+    new_visitor: NewVisitor,
+    name: str,
+    theme: str,
+    user: str,
+    path: str,
+    width: int,
 ) -> None:
+    options = {"viewport": {"width": width, "height": 800}, "color_scheme": theme}
     stack = start_stack(app="studio_app", dark=theme == "dark")
-    suffix = "-dark" if theme == "dark" else ""
+    tab = new_visitor(stack, device_scale_factor=2, **options).open(path)
+    studio_sign_in(tab, user)
+    if path == "/chart":
+        chart_is_drawn(tab)
+    tab.page.mouse.move(width - 1, 799)
+    tab.page.wait_for_load_state("networkidle")
     paths.DOCS.mkdir(exist_ok=True)
-    for user, path, width, name in (
-        ("ada", "/chart", 1280, "studio-chart"),
-        ("grace", "/", 1280, "studio-home"),
-        ("grace", "/solve", 420, "studio-forbidden-narrow"),
-    ):
-        options: dict[str, Any] = {
-            "viewport": {"width": width, "height": 800},
-            "color_scheme": theme,
-        }
-        tab = new_visitor(stack, device_scale_factor=2, **options).open(path)
-        studio_sign_in(tab, user)
-        settled(tab)
-        if path == "/chart":
-            chart_is_drawn(tab)
-        tab.page.mouse.move(width - 1, 799)
-        tab.page.wait_for_load_state("networkidle")
-        tab.page.screenshot(path=paths.DOCS / f"{name}{suffix}.png")
+    tab.page.screenshot(path=paths.DOCS / f"{name}.png")
 
 
 def studio_sign_in(tab: Tab, user: str) -> None:

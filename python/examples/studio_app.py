@@ -189,7 +189,7 @@ def plot(data: pd.DataFrame, label: str) -> alt.Chart:
     encoded: alt.Chart = lines.encode(
         x=alt.X("variable:N", sort=None, title=label, axis=alt.Axis(labelAngle=0)),
         y=alt.Y("value:Q", title=None),
-        color=alt.Color("series:N", title=None, legend=alt.Legend(orient="top")),
+        color=alt.Color("series:N", sort=None, title=None, legend=alt.Legend(orient="top")),
         tooltip=["series:N", "variable:N", alt.Tooltip("value:Q", format=",.4~g")],
     )
     return encoded

@@ -64,10 +64,10 @@ def at(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 def opened(at: AppTest, url_path: str) -> AppTest:
     """Opens a deep link, as a browser does."""
-    try:
-        from streamlit.util import calc_hash
-    except ImportError:
-        from streamlit.util import calc_md5 as calc_hash
+    from streamlit import util
+
+    # (its name in 1.46 was another)
+    calc_hash: Any = getattr(util, "calc_hash", None) or getattr(util, "calc_md5", None)
     at._page_hash = calc_hash(url_path)
     return at.run()
 
