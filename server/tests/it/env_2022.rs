@@ -6,8 +6,9 @@ use dev_tenant::{
 };
 use server::config::{Settings, parse_env_file};
 
-use crate::harness::{BASE, World};
+use crate::harness::World;
 
+const BASE: &str = "http://localhost:3001";
 const SAMPLE: &str = include_str!("../fixtures/2022.env");
 /// What a user of 2022 had instead of each placeholder; the issuer is the tenant's.
 const FILLED_IN: [(&str, &str); 6] = [
