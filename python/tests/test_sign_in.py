@@ -17,6 +17,7 @@ from streamlit_component_auth0 import (
     SessionEnded,
     TicketRefused,
 )
+from streamlit_component_auth0._sign_in import MAX_SEEN
 
 # pending | no value
 
@@ -48,6 +49,32 @@ def test_an_event_is_handled_once(companion: FakeCompanion) -> None:
     for _ in range(5):
         sign_in.observe(event)
     assert companion.calls["redeem"] == 1
+
+
+def test_two_frames_on_a_page_show_their_events_in_turn_and_each_counts_once(
+    companion: FakeCompanion,
+) -> None:
+    sign_in = companion.sign_in()
+    out = companion.signed_out_event(sign_in)
+    event = companion.signed_in_event(sign_in, companion.open_session())
+    for _ in range(3):
+        sign_in.observe(out)
+        sign_in.observe(event)
+    assert state_of(sign_in) == "signed_in"
+    assert dict(companion.calls) == {"redeem": 1}
+
+
+def test_a_frame_that_says_a_lot_does_not_make_anothers_event_new(
+    companion: FakeCompanion,
+) -> None:
+    sign_in = companion.sign_in()
+    event = companion.signed_in_event(sign_in, companion.open_session())
+    sign_in.observe(event)
+    for _ in range(2 * MAX_SEEN):
+        sign_in.observe(companion.error_event(sign_in))
+        sign_in.observe(event)
+    assert companion.calls["redeem"] == 1
+    assert len(sign_in._seen) == MAX_SEEN
 
 
 # any | event with another challenge, or of an older epoch

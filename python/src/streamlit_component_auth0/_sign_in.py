@@ -12,6 +12,7 @@ import base64
 import hashlib
 import logging
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ._clock import Allowance, Clock, Entropy
@@ -52,6 +53,8 @@ RECHECKS: Final = (3, 60.0)
 """`recheck` commands per seconds: each one is answered with an event, thus with a rerun."""
 SILENT_FRAME_SECONDS: Final = 10.0
 """The frame announces something within 8 s of a mount; after this it missed our forgetting."""
+MAX_SEEN: Final = 64
+"""Event ids remembered: far more than a page has frames, each of which keeps its last value."""
 
 _VERIFIER_BYTES: Final = 32
 
@@ -86,7 +89,7 @@ class SignIn:
         self._standing: Standing | None = None
         self._answered_at = 0.0
         self._pending_since = self._clock.monotonic()
-        self._last_event_id: str | None = None
+        self._seen: deque[str] = deque(maxlen=MAX_SEEN)
         self._command: dict[str, str] | None = None
         self._refused_once = False
         self._prompt_login = False
@@ -161,9 +164,8 @@ class SignIn:
         if event is None:
             return
         with self._lock:
-            if event.id == self._last_event_id:
+            if self._was_seen(event.id):
                 return
-            self._last_event_id = event.id
             if event.challenge != self._challenge:
                 # Replayed after a restart, of an older epoch, or forged: worth no call.
                 # A frame that outlived our memory is asked for the state once more.
@@ -239,6 +241,15 @@ class SignIn:
                 self._lost(error)
 
     # How
+
+    def _was_seen(self, event_id: str) -> bool:
+        # Two frames on a page show their last values in turn, in every run. A spent ticket
+        # that counted as new would be redeemed again, for which the companion ends its grant.
+        seen = event_id in self._seen
+        if seen:
+            self._seen.remove(event_id)  # what is still shown is the last to be forgotten
+        self._seen.append(event_id)
+        return seen
 
     def _handle(self, event: Event) -> None:
         if self._command is not None and self._command["name"] == "recheck":
