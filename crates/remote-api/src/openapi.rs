@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: the description of this API in OpenAPI 3.1. The document is
+//! `GET /openapi.json`: the description of this API (`openapi: 3.1.0`). The document is
 //! `openapi.json` beside this crate's `src`; tests hold it against the routes.
 
 use axum::{
