@@ -392,6 +392,30 @@ def test_reauthentication_gives_the_person_a_button(companion: FakeCompanion) ->
     assert "prompt" not in sign_in.frame_args({})["login_options"]
 
 
+def test_a_refusal_of_an_older_grant_leaves_a_renewed_login_alone(
+    companion: FakeCompanion,
+) -> None:
+    sign_in = signed_in(companion)
+    session, old = sign_in.session, companion.sessions["ref-1"]
+    assert session is not None
+    refused = sign_in.refused
+    companion.clock.advance(3600)
+    old.end_reason = "replaced"
+
+    def renewed_first(*args: Any) -> None:
+        # The refusal of the old grant waits for the sign-in's lock while a run redeems.
+        sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+        refused(*args)
+
+    login = session._login
+    assert login is not None
+    login._on_refused = renewed_first
+    with pytest.raises(SessionEnded):
+        session.access_token()
+    assert state_of(sign_in) == "signed_in"
+    assert session.access_token().startswith("canary-access-token")
+
+
 def test_a_standing_of_somebody_else_is_no_standing(companion: FakeCompanion) -> None:
     sign_in = signed_in(companion)
     companion.sessions["ref-1"].person.sub = "auth0|mallory"

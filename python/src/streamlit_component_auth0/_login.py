@@ -37,7 +37,7 @@ class Login:
         *,
         companion: Companion,
         clock: Clock,
-        on_refused: Callable[[Login, NotSignedIn], None],
+        on_refused: Callable[[Login, Sealed, NotSignedIn], None],
     ) -> None:
         self._companion = companion
         self._clock = clock
@@ -96,10 +96,11 @@ class Login:
         try:
             # One request at a time: the threads that waited find its result.
             with self._lock:
+                grant = self._grant
                 return self._token(variant, min_ttl).value.reveal()
         except NotSignedIn as error:
             if self._end is None:
-                self._on_refused(self, error)
+                self._on_refused(self, grant, error)
             raise
 
     def _token(self, variant: _Variant, min_ttl: int) -> AccessToken:

@@ -234,10 +234,11 @@ class SignIn:
         with self._lock:
             self._error = error
 
-    def refused(self, login: Login, error: NotSignedIn) -> None:
-        """The companion refused `login` when it was asked for a token."""
+    def refused(self, login: Login, grant: Sealed, error: NotSignedIn) -> None:
+        """The companion refused `grant` of `login` when it was asked for a token."""
         with self._lock:
-            if login is self._login:
+            # A login renewed in the meantime lives on a newer grant: that one was not refused.
+            if login is self._login and grant is login.grant:
                 self._lost(error)
 
     # How
