@@ -282,13 +282,37 @@ def test_the_client_is_cached_and_closed_with_the_login(companion: FakeCompanion
 
 
 @pytest.mark.parametrize(
-    "base_url", ["api.example.com", "ftp://x", "", "http://api.example.com", "https://a@b.example"]
+    "base_url",
+    [
+        "api.example.com",
+        "ftp://x",
+        "",
+        "http://api.example.com",
+        "https://a@b.example",
+        "http://[2001:db8::1]/",
+        "http://[fe80::1%25eth0]/",
+        "http://8.8.8.8/",
+        "http://134744072/",
+        "http://01002004010/",
+        "http://0x8080808/",
+        "http://0X8080808/",
+    ],
 )
 def test_a_base_url_that_would_expose_the_token_is_refused(
     companion: FakeCompanion, base_url: str
 ) -> None:
     with pytest.raises(UsageError):
         session_of(companion).api(base_url)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["http://[::1]:8888", "http://127.0.0.1", "http://api:8888", "http://api-2", "http://1st_api"],
+)
+def test_plain_http_serves_this_machine_and_bare_names(
+    companion: FakeCompanion, base_url: str
+) -> None:
+    assert session_of(companion).api(base_url)
 
 
 def test_an_api_error_is_the_apis_own(companion: FakeCompanion) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from ._exceptions import AuthError, UsageError
-from ._settings import is_loopback_host
+from ._settings import is_private_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -171,7 +171,7 @@ class AllowedRequest:
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "methods", _names("methods", self.methods, METHODS))
         object.__setattr__(self, "auth_kinds", _names("auth_kinds", self.auth_kinds, AUTH_KINDS))
-        if self.use_token and target.scheme != "https" and not _private_name(target.host):
+        if self.use_token and target.scheme != "https" and not is_private_name(target.host):
             raise UsageError(
                 "AllowedRequest: use_token needs https, an access token is a bearer credential."
             )
@@ -240,8 +240,3 @@ def _names(what: str, given: str | Iterable[str], known: tuple[str, ...]) -> tup
     if not upper or not set(upper) <= set(known):
         raise UsageError(f"AllowedRequest: {what} are of {', '.join(known)}.")
     return upper
-
-
-def _private_name(host: str) -> bool:
-    # A bare name is a container or service of one private network; see `pinned_origin`.
-    return is_loopback_host(host) or ("." not in host and ":" not in host)

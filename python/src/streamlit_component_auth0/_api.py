@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 import httpx
 
 from ._exceptions import ForeignOrigin, UsageError
-from ._settings import is_loopback_host, origin_of
+from ._settings import is_private_name, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def pinned_origin(base_url: str) -> str:
-    """The origin of `base_url`; https, or http on this machine.
+    """The origin of `base_url`; https, or http on this machine or to a bare name.
 
     Raises:
         UsageError: It is no such URL.
@@ -31,9 +31,8 @@ def pinned_origin(base_url: str) -> str:
     if origin is None:
         raise UsageError("base_url must be an absolute http(s) URL without user name.")
     url = httpx.URL(base_url)
-    if url.scheme != "https" and not is_loopback_host(url.host) and "." in url.host:
-        # A dotted name off this machine: the token would cross a network in the clear.
-        # Bare names are containers and services of one private network.
+    if url.scheme != "https" and not is_private_name(url.host):
+        # Off this machine the token would cross a network in the clear.
         raise UsageError("base_url must be https: an access token is a bearer credential.")
     return origin
 

@@ -7,6 +7,7 @@ never appear in a problem's text, since one of them is a secret.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import ip_address
@@ -25,6 +26,8 @@ DEVELOPMENT_SECRET: Final = "component-auth0-development-secret-do-not-deploy"  
 """Published, and the companion's default too: worth nothing off loopback, and refused there."""
 
 MIN_SECRET_BYTES: Final = 32
+
+_BARE_NAME: Final = re.compile(r"(?!(?:[0-9]+|0x[0-9a-f]*)\Z)[a-z0-9_-]+", re.IGNORECASE | re.ASCII)
 
 _NAMES: Final = (
     "COMPONENT_BASE_URL",
@@ -133,6 +136,15 @@ def is_loopback_host(host: str | None) -> bool:
         return ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def is_private_name(host: str) -> bool:
+    """Whether plain http to `host` stays in private: this machine, or a bare name.
+
+    Bare names are containers and services of one private network. Addresses in disguise are
+    none: resolvers read 134744072 and 0x8080808 as 8.8.8.8.
+    """
+    return is_loopback_host(host) or bool(_BARE_NAME.fullmatch(host))
 
 
 def origin_of(url: str) -> str | None:
