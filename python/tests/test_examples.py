@@ -28,6 +28,11 @@ def classic() -> AppTest:
     return app("classic_app.py")
 
 
+def expander_label(at: AppTest) -> str:
+    # Older versions' AppTest takes an expander with an icon for a status.
+    return [*at.expander, *at.status][0].label
+
+
 def choose(at: AppTest, call: str) -> None:
     at.radio(key="call").set_value(call).run()
 
@@ -40,7 +45,7 @@ def test_the_classic_app_is_closed_until_somebody_signs_in(classic: AppTest) -> 
     testing.sign_out(classic)
     classic.run()
     assert not classic.exception
-    assert classic.expander[0].label == "Authenticate"
+    assert expander_label(classic) == "Authenticate"
     assert "Sign in above" in classic.info[0].value
     assert not classic.header
 
@@ -56,8 +61,7 @@ def test_the_classic_app_carries_the_persons_name(classic: AppTest) -> None:
     testing.sign_in(classic, name="Ada *Lovelace*", email="ada@example.com")
     classic.run()
     assert not classic.exception
-    label = classic.expander[0].label.replace("\\", "")
-    assert label == "Ada *Lovelace* (ada@example.com)"
+    assert expander_label(classic).replace("\\", "") == "Ada *Lovelace* (ada@example.com)"
     assert classic.header[0].value == "Calling APIs"
     classic.sidebar.radio[0].set_value("Two waves").run()
     assert not classic.exception
