@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from playwright.sync_api import expect
@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from conftest import NewVisitor, StartStack
     from harness.visitor import Tab, Visitor
 
+
+class Picture(NamedTuple):
+    """Who looks at what, in which light."""
+
+    name: str
+    theme: str
+    user: str
+    path: str
+    width: int
+
+
+PICTURES = (
+    Picture("studio-chart", "light", "ada", "/chart", 1280),
+    Picture("studio-home", "dark", "grace", "/", 1280),
+    Picture("studio-forbidden", "light", "grace", "/solve", 420),
+)
 TWO_UNKNOWNS = {"name": "Two unknowns", "matrix": [[2, 1], [1, 3]], "rhs": [3, 5]}
 
 
@@ -170,33 +186,23 @@ def test_studio_tells_when_the_api_is_down(
     os.environ.get("UPDATE_SCREENSHOTS") != "1",
     reason="pictures are only written with UPDATE_SCREENSHOTS=1",
 )
-@pytest.mark.parametrize(
-    ("name", "theme", "user", "path", "width"),
-    [
-        ("studio-chart", "light", "ada", "/chart", 1280),
-        ("studio-home", "dark", "grace", "/", 1280),
-        ("studio-forbidden", "light", "grace", "/solve", 420),
-    ],
-)
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
 def test_picture_of_the_studio(
-    start_stack: StartStack,
-    new_visitor: NewVisitor,
-    name: str,
-    theme: str,
-    user: str,
-    path: str,
-    width: int,
+    start_stack: StartStack, new_visitor: NewVisitor, picture: Picture
 ) -> None:
-    options = {"viewport": {"width": width, "height": 800}, "color_scheme": theme}
-    stack = start_stack(app="studio_app", dark=theme == "dark")
-    tab = new_visitor(stack, device_scale_factor=2, **options).open(path)
-    studio_sign_in(tab, user)
-    if path == "/chart":
+    tab = new_visitor(
+        start_stack(app="studio_app", dark=picture.theme == "dark"),
+        viewport={"width": picture.width, "height": 800},
+        color_scheme=picture.theme,
+        device_scale_factor=2,
+    ).open(picture.path)
+    studio_sign_in(tab, picture.user)
+    if picture.path == "/chart":
         chart_is_drawn(tab)
-    tab.page.mouse.move(width - 1, 799)
-    tab.page.wait_for_load_state("networkidle")
+    tab.page.mouse.move(picture.width - 1, 799)
+    tab.page.evaluate("() => document.fonts.ready.then(() => true)")
     paths.DOCS.mkdir(exist_ok=True)
-    tab.page.screenshot(path=paths.DOCS / f"{name}.png")
+    tab.page.screenshot(path=paths.DOCS / f"{picture.name}.png")
 
 
 def studio_sign_in(tab: Tab, user: str) -> None:
