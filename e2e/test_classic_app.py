@@ -38,13 +38,13 @@ def test_classic_story_from_sign_in_to_sign_out(
     tab.reads("Authenticate")
     tab.reads("Sign in above to use the apps.")
     sign_in(tab, "ada")
-    picture(tab.page, "classic-app.png")
     for call, words in {
         "Call public API": "200: the API answered.",
         "Call secure API": "200: the API answered.",
         "Call scoped API": "200: the API answered.",
     }.items():
         calls(tab, call, words)
+    picture(tab.page, "classic-app.png")
     tab.page.get_by_text("Show debug info").click()
     tab.reads("Debug info")
     expect(tab.page.get_by_test_id("stJson").last).to_contain_text("ada@example.com")

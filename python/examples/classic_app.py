@@ -49,6 +49,12 @@ def plain(text: str) -> str:
     return re.sub(r"([^\w\s.])", r"\\\1", text)
 
 
+def address(text: str) -> str:
+    """An e-mail address in two pieces: Markdown makes no link of it, which a title cannot use."""
+    name, at, domain = text.rpartition("@")
+    return f":gray[{plain(name + at)}]:gray[{plain(domain)}]" if at else plain(text)
+
+
 def handle(event: auth0.ComponentEvent) -> list[str]:
     """Called once for each event; who is signed in stands in `event.session` alone."""
     if event.name == "onStatusUpdate":
@@ -63,8 +69,7 @@ def authenticate() -> tuple[auth0.Session | None, list[auth0.EventReport]]:
     session = auth0.current_session()
     title = "Authenticate"
     if session is not None:
-        user = session.user
-        title = f"{plain(user.name)} ({plain(user.email or user.sub)})"
+        title = f"{plain(session.user.name)} ({address(session.user.email or session.user.sub)})"
     with st.expander(title, expanded=session is None, icon=":material/account_circle:"):
         report = auth0.run_component(
             EVENTS,
