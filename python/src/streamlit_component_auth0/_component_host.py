@@ -111,23 +111,24 @@ class ComponentHost:
         self._drawn = True
         # Requests first: their result then travels with this very run.
         self._mailbox.settle(self._allowed, self.session)
+        drawn = self._mailbox.action_result
         if self._url is None:
             self._draw_login()
         else:
             self._draw_page(self._url)
-        if self._mailbox.settle(self._allowed, self.session):
-            st.rerun(scope="app")  # the frame was drawn without the result
+        self._mailbox.settle(self._allowed, self.session)
+        if self._mailbox.action_result is not drawn:
+            st.rerun(scope="app")  # the frame shows what was before, maybe for another person
 
     def next_event(self) -> ComponentEvent | None:
         """The next event that nobody has handled, or None. Draws the component if need be."""
         self.draw()
-        letter = self._mailbox.take()
+        session = self.session
+        letter = self._mailbox.take(session)
         if letter is None:
             return None
         event = letter.event
-        return ComponentEvent(
-            event.name, event.data, self._key, self.session, letter.result, event.id
-        )
+        return ComponentEvent(event.name, event.data, self._key, session, letter.result, event.id)
 
     def deliver(self, event_handler: EventHandler) -> list[EventReport]:
         """Hands each waiting event to the handler, in order, and returns the report.
@@ -197,6 +198,7 @@ class ComponentHost:
     def _overhear(self, unverified_value: object, challenge: str) -> None:
         # Its status updates are for the sign-in: what the handler hears of the status is
         # what came of them.
+        self._mailbox.serve(_session_in_force())
         self._mailbox.receive(
             unverified_value, events=self._events, challenge=challenge, skip={STATUS_UPDATE}
         )
@@ -206,6 +208,7 @@ class ComponentHost:
         sign_in = host.sign_in
         session, error = sign_in.session, sign_in.error
         outline = (sign_in.status, session.user if session else None, error and error.code)
+        self._mailbox.serve(session)  # before the event of the change, which is the next one's
         with self._mailbox.lock:
             if outline == self._mailbox.told:
                 return
@@ -258,6 +261,7 @@ class ComponentHost:
         self._receive(unverified_value)
 
     def _receive(self, unverified_value: object) -> None:
+        self._mailbox.serve(_session_in_force())
         self._mailbox.receive(
             unverified_value, events=self._events, challenge=self._mailbox.challenge
         )
@@ -314,6 +318,12 @@ def _known_host() -> Host | None:
     if host is not None:
         host.refresh()
     return host
+
+
+def _session_in_force() -> Session | None:
+    """Who is signed in by the last answer: receiving an event asks nobody."""
+    host: Host | None = st.session_state.get(STATE_KEY)
+    return host.sign_in.session if host is not None else None
 
 
 def _page_url(name: str | None, url: str | None) -> str | None:

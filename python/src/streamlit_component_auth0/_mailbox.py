@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ._allowed_request import AllowedRequest
     from ._session import Session
+    from ._user import User
 
 STATE_KEY: Final = "_component_auth0_events"
 
@@ -91,8 +92,23 @@ class Mailbox:
         self._requests = Allowance(*REQUESTS, clock.monotonic)
         self._remembered: deque[str] = deque(maxlen=MAX_REMEMBERED)
         self._last_identity: str | None = None
+        self._person: User | None = None
         self._waiting: deque[Letter] = deque(maxlen=MAX_WAITING)
         self._report: deque[EventReport] = deque(maxlen=MAX_REPORT)
+
+    def serve(self, session: Session | None) -> None:
+        """Whose mailbox it is from now on; what was for another person goes.
+
+        The tab, and with it this object, outlives a login: an answer that was fetched with
+        one person's token must not reach the next, nor a request be made with theirs.
+        """
+        person = session.user if session is not None else None
+        with self.lock:
+            if self._person is not None and person != self._person:
+                self.action_result = None
+                self._waiting.clear()
+                self._report.clear()
+            self._person = person
 
     def receive(
         self,
@@ -136,12 +152,13 @@ class Mailbox:
         with self.lock:
             self._last_identity = None
 
-    def settle(self, allowed: Sequence[AllowedRequest], session: Session | None) -> bool:
-        """Makes the requests that waiting events ask for; whether there was one.
+    def settle(self, allowed: Sequence[AllowedRequest], session: Session | None) -> None:
+        """Makes the requests that waiting events ask for.
 
         It holds the lock: a rerun in the meantime waits, and finds the result.
         """
         with self.lock:
+            self.serve(session)
             unsettled = [letter for letter in self._waiting if not letter.settled]
             for letter in unsettled:
                 letter.settled = True  # before the request: it is made at most once
@@ -149,7 +166,6 @@ class Mailbox:
             made = [letter.result for letter in unsettled if letter.result is not None]
             if made:
                 self.action_result = made[-1]
-            return bool(made)
 
     def _result(
         self, letter: Letter, allowed: Sequence[AllowedRequest], session: Session | None
@@ -164,9 +180,10 @@ class Mailbox:
             return refusal(event.id, "", RequestRefused("too_many_requests"))
         return perform(event.id, props, allowed=allowed, session=session, outbound=self._outbound)
 
-    def take(self) -> Letter | None:
+    def take(self, session: Session | None) -> Letter | None:
         """The next event, which from now on counts as handled."""
         with self.lock:
+            self.serve(session)
             return self._waiting.popleft() if self._waiting else None
 
     def report(self, name: str, data: Mapping[str, Any], source: str, **more: Any) -> None:
