@@ -1,7 +1,8 @@
-"""Free ports, safe among the workers of one run.
+"""Free ports, safe among workers, and among runs on one machine.
 
-Each worker has a slice of its own, below the range from which the system takes ports for
-outgoing connections: a port that is free now stays free until the program binds it.
+They lie below the range from which the system takes ports for outgoing connections: a port
+that is free now stays free until the program binds it. Each process walks from a place of
+its own, far from the others', so that no two want the same one.
 """
 
 from __future__ import annotations
@@ -12,22 +13,21 @@ import socket
 from itertools import count
 from typing import Final
 
-_FIRST: Final = 12_000
-_PER_WORKER: Final = 2_000
-_MOST_WORKERS: Final = 8
+_FIRST: Final = 10_000
+_AMOUNT: Final = 20_000
+# A prime: the process ids of workers are neighbours, their places are not.
+_STRIDE: Final = 4_099
 
-_offsets = count(os.getpid() % _PER_WORKER)
+_offsets = count(os.getpid() * _STRIDE % _AMOUNT)
 
 
 def free_port() -> int:
-    """A port that nobody listens on, on either loopback address."""
-    name = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    start = _FIRST + (int(name.removeprefix("gw")) % _MOST_WORKERS) * _PER_WORKER
-    for _ in range(_PER_WORKER):
-        port = start + next(_offsets) % _PER_WORKER
+    """A port that nobody listens on."""
+    for _ in range(_AMOUNT):
+        port = _FIRST + next(_offsets) % _AMOUNT
         if _is_free(port):
             return port
-    raise RuntimeError("no free port in this worker's slice")
+    raise RuntimeError("no free port")
 
 
 def _is_free(port: int) -> bool:
