@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from conftest import NewVisitor, StartStack
     from harness.visitor import Tab
 
+PATHS = {
+    "Call public API": "/api/ping",
+    "Call secure API": "/api/pong",
+    "Call scoped API": "/api/pong-scoped",
+}
 NOTE_THE_ARGS = (
     "addEventListener('message', (event) => {"
     " if (event.data && event.data.type === 'streamlit:render') window.notedArgs = event.data.args;"
@@ -38,12 +43,8 @@ def test_classic_story_from_sign_in_to_sign_out(
     tab.reads("Authenticate")
     tab.reads("Sign in above to use the apps.")
     sign_in(tab, "ada")
-    for call, words in {
-        "Call public API": "200: the API answered.",
-        "Call secure API": "200: the API answered.",
-        "Call scoped API": "200: the API answered.",
-    }.items():
-        calls(tab, call, words)
+    for call in ("Call public API", "Call secure API", "Call scoped API"):
+        calls(tab, call, "200: the API answered.")
     picture(tab.page, "classic-app.png")
     tab.page.get_by_text("Show debug info").click()
     tab.reads("Debug info")
@@ -113,6 +114,8 @@ def title(tab: Tab, user: str) -> Any:
 
 def calls(tab: Tab, call: str, words: str) -> None:
     tab.page.get_by_text(call, exact=True).click()
+    tab.reads(re.compile(f"^{PATHS[call]} "))
+    tab.never_reads(words)  # what the call before was told is gone
     tab.press("Go")
     tab.reads(words)
 

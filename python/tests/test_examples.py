@@ -215,3 +215,13 @@ def test_the_hero_makes_the_allowed_request_and_no_other() -> None:
         )
         assert hero.args["action_result"]["error"]["code"] == "not_allowed"
     assert len(hero.sent) == 1
+
+
+def test_the_readmes_recipe_for_components_runs() -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in readme.split("```python\n")[1:]]
+    (recipe,) = [block for block in blocks if "run_component" in block]
+    at = AppTest.from_string(recipe, default_timeout=60).run()
+    assert not at.exception
+    frame = next(e.proto for e in at.main if e.type == "component_instance")
+    assert frame.url == "https://component.example.com/"
