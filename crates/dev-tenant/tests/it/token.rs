@@ -306,6 +306,30 @@ async fn revocation_ends_the_family_and_unknown_tokens_are_fine() {
 }
 
 #[tokio::test]
+async fn a_machine_is_refused_at_an_api_that_it_is_not_authorised_for() {
+    let mut settings = Settings::default();
+    settings.clients[1].client_grants.clear();
+    let mut browser = Browser::with(settings);
+    for (audience, hint) in [
+        (API_IDENTIFIER, "is not authorized to access"),
+        ("http://nowhere", "Service not enabled within domain"),
+    ] {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", M2M_CLIENT_ID),
+            ("client_secret", M2M_CLIENT_SECRET),
+            ("audience", audience),
+        ];
+        let answer = browser.post("/oauth/token", &form).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{audience}");
+        let refusal = answer.json();
+        assert_eq!(refusal["error"], "access_denied", "{audience}");
+        let description = text(&refusal, "error_description");
+        assert!(description.contains(hint), "{description}");
+    }
+}
+
+#[tokio::test]
 async fn machines_get_only_what_they_were_granted() {
     let mut settings = Settings::default();
     settings.clients[1]
