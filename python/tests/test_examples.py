@@ -30,7 +30,7 @@ def classic() -> AppTest:
 
 def expander_label(at: AppTest) -> str:
     # Older versions' AppTest takes an expander with an icon for a status.
-    return [*at.expander, *at.status][0].label
+    return str([*at.expander, *at.status][0].label)
 
 
 def choose(at: AppTest, call: str) -> None:
