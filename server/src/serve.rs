@@ -41,6 +41,8 @@ pub async fn serve(
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_buf_size(LARGEST_HEADERS)
+        // The buffer's limit alone lets larger headers pass where one read brings their end.
+        .max_header_size(LARGEST_HEADERS)
         .max_headers(MOST_HEADERS);
     tokio::pin!(shutdown);
     loop {

@@ -72,11 +72,15 @@ async fn headers_that_are_too_many_or_too_large_are_refused() {
     let listening = Listening::start(&world).await;
     let many = "x: x\r\n".repeat(101);
     let large = format!("x: {}\r\n", "x".repeat(40 * 1024));
-    for headers in [many, large] {
+    for (what, headers) in [("many", many), ("large", large)] {
         let answer = listening
             .exchange(format!("{PING}{headers}\r\n").as_bytes())
             .await;
-        assert!(!answer.contains("200 OK"), "{answer}");
+        // The answer may be lost where the rest of the request was never read.
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+            "{what}: {answer}"
+        );
     }
 }
 

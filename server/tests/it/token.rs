@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Answer, Fault, Host, SignedIn, World, eventually};
+use crate::harness::{Answer, Fault, SignedIn, World, eventually};
 
 const OTHER_API: &str = "https://other.example.org/api";
 
