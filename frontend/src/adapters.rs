@@ -4,7 +4,7 @@
 //! in is untrusted: a field of the wrong type is absent, nothing throws or panics.
 
 use js_sys::{Array, Object, Reflect};
-use shared::auth::{DisplayUser, HandoffRequest, SignedIn, TicketRequest};
+use shared::auth::{DisplayUser, HandoffRequest, LogoutRequest, SignedIn, TicketRequest};
 use shared::component::{
     Args, Command, CommandName, Event, InitialState, Known, KnownState, Props, Variant,
 };
@@ -128,6 +128,7 @@ pub(crate) fn signed_in(value: &JsValue) -> Option<SignedIn> {
         expires_at,
         reference: string(value, "ref")?,
         ticket: string(value, "ticket"),
+        sign_out_key: string(value, "sign_out_key"),
     })
 }
 
@@ -146,6 +147,13 @@ pub(crate) fn handoff_request(request: &HandoffRequest) -> JsValue {
     let body = object(&[("verifier", text(&request.verifier))]);
     set_some(&body, "challenge", request.challenge.as_deref());
     set_some(&body, "host_origin", request.host_origin.as_deref());
+    body
+}
+
+/// The body of a logout.
+pub(crate) fn logout_request(request: &LogoutRequest) -> JsValue {
+    let body = object(&[]);
+    set_some(&body, "sign_out_key", request.sign_out_key.as_deref());
     body
 }
 

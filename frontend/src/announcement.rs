@@ -125,6 +125,7 @@ mod tests {
                 expires_at: 1_767_225_600,
                 reference: "r1".to_owned(),
                 ticket: None,
+                sign_out_key: None,
             },
             ticket: "T".to_owned(),
         }

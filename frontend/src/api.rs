@@ -4,7 +4,7 @@
 //! It must not retry, wait or decide: the state machine does.
 
 use js_sys::JSON;
-use shared::auth::{HandoffRequest, TicketRequest};
+use shared::auth::{HandoffRequest, LogoutRequest, TicketRequest};
 use shared::error::ErrorCode;
 use shared::routes;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -69,8 +69,9 @@ pub(crate) async fn handoff(request: &HandoffRequest, signal: &AbortSignal) -> H
 }
 
 /// Ends the session of this frame.
-pub(crate) async fn logout() -> LogoutAnswer {
-    let Some(answer) = post(routes::LOGOUT, &adapters::object(&[]), &timeout()).await else {
+pub(crate) async fn logout(request: &LogoutRequest) -> LogoutAnswer {
+    let body = adapters::logout_request(request);
+    let Some(answer) = post(routes::LOGOUT, &body, &timeout()).await else {
         return LogoutAnswer::Failed;
     };
     match answer.status {

@@ -186,8 +186,8 @@ impl Frame {
             Effect::AskTicket(number, request) => self.ask_ticket(number, request),
             Effect::PollHandoff(number, poll) => self.poll_handoff(number, poll),
             Effect::StopPolling => self.stop_polling(),
-            Effect::AskLogout => browser::spawn(Box::pin(async move {
-                let answer = api::logout().await;
+            Effect::AskLogout(request) => browser::spawn(Box::pin(async move {
+                let answer = api::logout(&request).await;
                 self.logout_answered(answer);
             })),
             Effect::Announce(event) => self.machine.with_value(|machine| {

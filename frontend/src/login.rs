@@ -15,7 +15,7 @@ mod tests;
 
 pub use phase::{Failure, FailureKind, Notice, Person, Phase};
 
-use shared::auth::{HandoffRequest, SignedIn, TicketRequest};
+use shared::auth::{HandoffRequest, LogoutRequest, SignedIn, TicketRequest};
 use shared::component::{Args, Event};
 
 use crate::announcement::Announcement;
@@ -131,7 +131,7 @@ pub enum Effect {
     /// Abandon any poll under way.
     StopPolling,
     /// Send the logout.
-    AskLogout,
+    AskLogout(LogoutRequest),
     /// Set the component's value.
     Announce(Box<Event>),
     /// Report [`Input::SessionLapsed`] at this Unix second.
@@ -176,6 +176,11 @@ pub struct Login {
     commands_seen: Vec<String>,
     /// A logout happened: "signed in" is announced only after a click.
     sticky: bool,
+    /// A session's `ref`, and the key that ends it where the browser refuses the frame's
+    /// cookie, and can do nothing else.
+    sign_out_key: Option<(String, String)>,
+    /// The companion has answered for this session by the frame's cookie: the browser keeps it.
+    cookie_kept: bool,
     check: Option<session::Check>,
     attempt: Option<waiting::Attempt>,
     last_answer_ms: i64,
@@ -197,6 +202,8 @@ impl Login {
             announced: None,
             commands_seen: Vec::new(),
             sticky: false,
+            sign_out_key: None,
+            cookie_kept: false,
             check: None,
             attempt: None,
             last_answer_ms: 0,

@@ -184,6 +184,7 @@ async fn the_value_is_the_wire_type_and_reaches_the_named_origin_only() {
         expires_at: 1_767_225_600,
         reference: "r1".to_owned(),
         ticket: None,
+        sign_out_key: None,
     };
     let announcement = Announcement::SignedIn {
         signed_in,

@@ -188,7 +188,10 @@ impl Props {
     /// The value of the first property with this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -219,7 +222,10 @@ mod tests {
         assert_eq!(args.login_options.find("prompt"), Some("login"));
         assert_eq!(args.known.unwrap().reference.as_deref(), Some("r1"));
         assert_eq!(args.command.unwrap().name, CommandName::Recheck);
-        assert_eq!((args.variant, args.labels), (Variant::Card, Props::default()));
+        assert_eq!(
+            (args.variant, args.labels),
+            (Variant::Card, Props::default())
+        );
     }
 
     #[test]

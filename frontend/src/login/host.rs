@@ -84,7 +84,7 @@ impl Login {
         self.check = None;
         self.end_attempt();
         // The host revokes its grant too; this also ends the session when that fails.
-        self.effects.push(super::Effect::AskLogout);
+        self.ask_logout();
         self.settle_signed_out(None, Announce::UnlessKnown);
     }
 

@@ -1,6 +1,6 @@
 //! Who is signed in: the checks (`/api/auth/ticket`), their outcomes, and the logout.
 
-use shared::auth::{SignedIn, TicketRequest};
+use shared::auth::{LogoutRequest, SignedIn, TicketRequest};
 
 use super::{
     Announce, Effect, Failure, FailureKind, Login, LogoutAnswer, Notice, Now, Outcome, Person,
@@ -71,8 +71,10 @@ impl Login {
                     return self.start_check(check.rule, check.notice);
                 }
                 self.end_attempt();
+                self.cookie_kept = true;
                 self.settle_signed_in(signed_in, check.rule);
             }
+            TicketAnswer::SignedOut if self.is_only_cookieless(check.rule, now) => {}
             TicketAnswer::SignedOut if self.attempt.is_some() => self.tell_signed_out(check.rule),
             TicketAnswer::SignedOut => {
                 let ended = matches!(self.phase, Phase::SignedIn(_));
@@ -122,6 +124,8 @@ impl Login {
         };
         let told = self.is_told(&outcome, rule);
         let ticket = signed_in.ticket.take();
+        self.sign_out_key
+            .take_if(|(session, _)| *session != signed_in.reference);
         self.phase = Phase::SignedIn(Person {
             user: signed_in.user.clone(),
             expires_at: signed_in.expires_at,
@@ -143,6 +147,7 @@ impl Login {
 
     pub(super) fn settle_signed_out(&mut self, notice: Option<Notice>, rule: Announce) {
         self.phase = Phase::SignedOut { notice };
+        self.sign_out_key = None;
         self.tell_signed_out(rule);
     }
 
@@ -176,7 +181,13 @@ impl Login {
         person.leaving = true;
         person.notice = None;
         self.check = None;
-        self.effects.push(Effect::AskLogout);
+        self.ask_logout();
+    }
+
+    pub(super) fn ask_logout(&mut self) {
+        let sign_out_key = self.sign_out_key.as_ref().map(|(_, key)| key.clone());
+        self.effects
+            .push(Effect::AskLogout(LogoutRequest { sign_out_key }));
     }
 
     pub(super) fn logout_answered(&mut self, answer: LogoutAnswer, window_open: bool) {
@@ -200,6 +211,18 @@ impl Login {
                 person.notice = Some(Notice::LogoutFailed);
             }
         }
+    }
+
+    /// Where the browser refuses every cookie in the frame, a login lives by its handoff, and
+    /// a look at the cookie says nothing of it before its time is over. Python re-checks it
+    /// with its grant, and its word counts.
+    fn is_only_cookieless(&self, rule: Announce, now: Now) -> bool {
+        let lives =
+            matches!(&self.phase, Phase::SignedIn(person) if now.ms / 1000 < person.expires_at);
+        lives
+            && !self.cookie_kept
+            && rule == Announce::IfChanged
+            && !self.is_known(&Outcome::SignedOut)
     }
 
     /// Trouble with a check that nobody waits for changes nothing: it signs nobody out, and

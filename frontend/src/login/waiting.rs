@@ -102,7 +102,10 @@ impl Login {
                 if attempt.sent_challenge != self.args.challenge {
                     signed_in.ticket = None;
                 }
+                let key = signed_in.sign_out_key.take();
+                self.sign_out_key = key.map(|key| (signed_in.reference.clone(), key));
                 self.sticky = false;
+                self.cookie_kept = false;
                 self.last_answer_ms = now.ms;
                 self.check = None;
                 self.end_attempt();

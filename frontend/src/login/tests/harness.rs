@@ -14,7 +14,7 @@ pub(super) struct Outcome {
     pub(super) polls: Vec<(u32, Poll)>,
     pub(super) events: Vec<Event>,
     pub(super) expiries: Vec<i64>,
-    pub(super) logouts: usize,
+    pub(super) logouts: Vec<Option<String>>,
     pub(super) stops: usize,
 }
 
@@ -31,7 +31,7 @@ impl Outcome {
         self.tickets.is_empty()
             && self.polls.is_empty()
             && self.events.is_empty()
-            && self.logouts == 0
+            && self.logouts.is_empty()
     }
 }
 
@@ -58,7 +58,7 @@ impl Bench {
                 Effect::AskTicket(number, request) => outcome.tickets.push((number, request)),
                 Effect::PollHandoff(number, poll) => outcome.polls.push((number, poll)),
                 Effect::StopPolling => outcome.stops += 1,
-                Effect::AskLogout => outcome.logouts += 1,
+                Effect::AskLogout(request) => outcome.logouts.push(request.sign_out_key),
                 Effect::Announce(event) => outcome.events.push(*event),
                 Effect::WatchExpiry(at) => outcome.expiries.push(at),
             }
@@ -176,6 +176,7 @@ pub(super) fn session_of(reference: &str, ticket: Option<&str>) -> SignedIn {
         expires_at: 5_000,
         reference: reference.to_owned(),
         ticket: ticket.map(str::to_owned),
+        sign_out_key: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Logout, by the person and by Python: sticky until a click.
 
 use crate::login::{HandoffAnswer, Input, LogoutAnswer, Notice, Phase, TicketAnswer};
+use shared::auth::SignedIn;
 use shared::component::{Args, CommandName, KnownState};
 
 use super::harness::{Bench, args, command, known, session, session_of};
@@ -28,7 +29,7 @@ fn python_logout() -> Args {
 fn a_logout_click_ends_the_session_first_and_announces_then() {
     let mut bench = Bench::signed_in();
     let clicked = bench.send(Input::LogoutClicked);
-    assert_eq!((clicked.logouts, clicked.events.len()), (1, 0));
+    assert_eq!((clicked.logouts.len(), clicked.events.len()), (1, 0));
     assert_eq!(bench.state(), "signed-in");
     assert!(bench.send(Input::LogoutClicked).is_quiet(), "once");
     let told = bench.send(logged_out(None, false));
@@ -67,7 +68,7 @@ fn a_logout_that_failed_leaves_the_person_signed_in_and_says_so() {
         (person.leaving, &person.notice),
         (false, &Some(Notice::LogoutFailed))
     );
-    assert_eq!(bench.send(Input::LogoutClicked).logouts, 1);
+    assert_eq!(bench.send(Input::LogoutClicked).logouts.len(), 1);
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn pythons_logout_is_obeyed_once_without_an_echo() {
     let mut bench = Bench::signed_in();
     let obeyed = bench.render(python_logout());
     assert_eq!(
-        (obeyed.logouts, obeyed.events.len()),
+        (obeyed.logouts.len(), obeyed.events.len()),
         (1, 0),
         "Python knows"
     );
@@ -177,8 +178,64 @@ fn a_remount_after_a_newer_login_does_not_obey_the_old_logout() {
         known: known(KnownState::SignedIn, Some("r2")),
         ..python_logout()
     });
-    assert_eq!((mounted.logouts, mounted.tickets.len()), (0, 1));
+    assert_eq!((mounted.logouts.len(), mounted.tickets.len()), (0, 1));
     let answered = bench.answer(&mounted, TicketAnswer::SignedIn(session_of("r2", None)));
     assert!(answered.is_quiet());
     assert_eq!(bench.state(), "signed-in");
+}
+
+#[test]
+fn a_frame_without_cookies_signs_out_with_the_key_that_its_handoff_brought() {
+    let (mut bench, polled) = Bench::waiting();
+    let claimed = SignedIn {
+        sign_out_key: Some("K".to_owned()),
+        ..session_of("r1", Some("T"))
+    };
+    bench.poll(&polled, HandoffAnswer::Claimed(claimed));
+    let clicked = bench.send(Input::LogoutClicked);
+    assert_eq!(clicked.logouts, [Some("K".to_owned())]);
+    bench.send(logged_out(None, false));
+    let polled = bench.click_login(true);
+    bench.poll(&polled, HandoffAnswer::Claimed(session_of("r2", Some("T"))));
+    assert_eq!(
+        bench.send(Input::LogoutClicked).logouts,
+        [None],
+        "not the old session's key"
+    );
+}
+
+#[test]
+fn a_later_ticket_of_the_same_session_keeps_the_key_and_of_another_drops_it() {
+    for (reference, key) in [("r1", Some("K".to_owned())), ("r2", None)] {
+        let (mut bench, polled) = Bench::waiting();
+        let claimed = SignedIn {
+            sign_out_key: Some("K".to_owned()),
+            ..session_of("r1", Some("T"))
+        };
+        bench.poll(&polled, HandoffAnswer::Claimed(claimed));
+        let asked = bench.render(Args {
+            command: command("1", CommandName::Recheck),
+            ..args()
+        });
+        bench.answer(&asked, session(reference));
+        assert_eq!(bench.send(Input::LogoutClicked).logouts, [key]);
+    }
+}
+
+#[test]
+fn a_frame_without_cookies_stays_signed_in_when_it_comes_back_to_sight() {
+    let (mut bench, polled) = Bench::waiting();
+    bench.poll(&polled, HandoffAnswer::Claimed(session_of("r1", Some("T"))));
+    bench.pass(61_000);
+    let asked = bench.send(Input::VisibilityChanged);
+    assert!(bench.answer(&asked, TicketAnswer::SignedOut).is_quiet());
+    assert_eq!(bench.state(), "signed-in");
+    // Python, which asks with its grant, is believed.
+    let ended = Args {
+        known: known(KnownState::SignedOut, None),
+        ..args()
+    };
+    let asked = bench.render(ended);
+    bench.answer(&asked, TicketAnswer::SignedOut);
+    assert_eq!(bench.state(), "signed-out");
 }
