@@ -110,43 +110,21 @@ impl SecurityHeaders {
                 headers.insert(RESOURCE_POLICY, fixed("same-origin"));
             }
             Surface::FormPage => {
-                self.forbid_framing(&self.form_page_csp, headers);
+                forbid_framing(&self.form_page_csp, headers);
                 headers.insert(REFERRER_POLICY, fixed("same-origin"));
             }
             Surface::Page => {
-                self.forbid_framing(&self.page_csp, headers);
+                forbid_framing(&self.page_csp, headers);
                 headers.insert(REFERRER_POLICY, fixed("no-referrer"));
             }
             Surface::Api => {
-                self.forbid_framing(
+                forbid_framing(
                     &fixed("default-src 'none'; frame-ancestors 'none'"),
                     headers,
                 );
                 headers.insert(REFERRER_POLICY, fixed("no-referrer"));
             }
         }
-    }
-
-    fn forbid_framing(&self, csp: &HeaderValue, headers: &mut HeaderMap) {
-        let fixed = HeaderValue::from_static;
-        // An error page on an API route needs the style sheet: pages bring their own policy.
-        let is_page = headers
-            .get(http::header::CONTENT_TYPE)
-            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        let page = csp.to_str().is_ok_and(|csp| !csp.contains("script-src")) && is_page;
-        headers.insert(
-            CONTENT_SECURITY_POLICY,
-            if page {
-                self.page_csp.clone()
-            } else {
-                csp.clone()
-            },
-        );
-        headers.insert(X_FRAME_OPTIONS, fixed("DENY"));
-        headers.insert(RESOURCE_POLICY, fixed("same-origin"));
-        // One person's answer must never be another's, in whatever cache (A01).
-        headers.insert(CACHE_CONTROL, fixed("no-store"));
-        headers.append(VARY, fixed("Cookie, Origin"));
     }
 
     /// Streamlit's page looks with a CORS fetch whether the component answers. That fetch
@@ -164,6 +142,16 @@ impl SecurityHeaders {
     }
 }
 
+fn forbid_framing(csp: &HeaderValue, headers: &mut HeaderMap) {
+    let fixed = HeaderValue::from_static;
+    headers.insert(CONTENT_SECURITY_POLICY, csp.clone());
+    headers.insert(X_FRAME_OPTIONS, fixed("DENY"));
+    headers.insert(RESOURCE_POLICY, fixed("same-origin"));
+    // One person's answer must never be another's, in whatever cache (A01).
+    headers.insert(CACHE_CONTROL, fixed("no-store"));
+    headers.append(VARY, fixed("Cookie, Origin"));
+}
+
 fn value(text: &str) -> HeaderValue {
     HeaderValue::try_from(text)
         .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
@@ -175,9 +163,18 @@ pub async fn set_security_headers(
     request: Request,
     next: Next,
 ) -> Response {
-    let surface = surface(request.uri().path());
+    let by_path = surface(request.uri().path());
     let origin = request.headers().get(http::header::ORIGIN).cloned();
     let mut response = next.run(request).await;
+    let is_page = response
+        .headers()
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let surface = match by_path {
+        // An error drawn for a person, wherever it happens, is a page like any other.
+        Surface::Api | Surface::Asset if is_page => Surface::Page,
+        surface => surface,
+    };
     policy.apply(surface, origin.as_ref(), response.headers_mut());
     response
 }

@@ -248,6 +248,20 @@ impl Sessions {
         }
     }
 
+    /// The live session that a sign-out key ends.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn by_sign_out_key(&self, key: &str) -> Result<Option<LiveSession>, StoreError> {
+        match self
+            .standing(HandleKind::SignOutKey, KeyHash::of(key))
+            .await?
+        {
+            Some(Standing::Live(live)) => Ok(Some(*live)),
+            _ => Ok(None),
+        }
+    }
+
     async fn standing(
         &self,
         kind: HandleKind,
@@ -282,8 +296,7 @@ impl Sessions {
             return Standing::Ended(reason_from(reason));
         }
         let now = self.now();
-        let opened = self.keys.open(&stored.id.0, &stored.sealed).ok();
-        let session = opened.and_then(|opened| serde_json::from_slice(&opened.plaintext).ok());
+        let session = self.open_session(stored);
         match session {
             _ if stored.expires_at <= now => Standing::Ended(EndReason::Expired),
             // Its key is gone (rotated away): no session, and no fault either (E51).
@@ -333,15 +346,22 @@ impl Sessions {
             .await
     }
 
-    /// Ends a session with all its cookies, tickets and grants.
+    /// Ends a session with all its cookies, tickets and grants. Gives what it held in that
+    /// very moment; `None` if it had ended before.
     ///
     /// # Errors
     /// If the store cannot write.
-    pub async fn end(&self, id: SessionId, reason: EndReason) -> Result<bool, StoreError> {
+    pub async fn end(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+    ) -> Result<Option<Session>, StoreError> {
         let remember_until = self.now().saturating_add(REMEMBER_ENDED_SECONDS);
-        self.store
+        let ended = self
+            .store
             .end_session(id, reason_text(reason), remember_until)
-            .await
+            .await?;
+        Ok(ended.and_then(|stored| self.open_session(&stored)))
     }
 
     /// The live sessions that share the provider's session with this one, itself included.
@@ -368,6 +388,11 @@ impl Sessions {
     pub async fn of_same_subject(&self, session: &Session) -> Result<Vec<SessionId>, StoreError> {
         let key = KeyHash::of_parts(&[&session.issuer, &session.subject]);
         self.store.sessions_of_subject(key).await
+    }
+
+    fn open_session(&self, stored: &StoredSession) -> Option<Session> {
+        let opened = self.keys.open(&stored.id.0, &stored.sealed).ok()?;
+        serde_json::from_slice(&opened.plaintext).ok()
     }
 
     fn seal_session(&self, id: SessionId, session: &Session) -> Vec<u8> {

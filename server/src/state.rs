@@ -36,11 +36,11 @@ pub struct AppState {
     provider: Provider,
     sessions: Sessions,
     transactions: Transactions,
-    waiting: Waiting,
     cookies: CookiePolicy,
     tokens: AccessTokens,
     sign_out: SignOut,
     callback: Callback,
+    handoff: Handoff,
     assets: Assets,
     remote_api: RemoteApi,
 }
@@ -60,6 +60,23 @@ pub struct Callback {
     pub waiting: Waiting,
     /// Cookies.
     pub cookies: CookiePolicy,
+    /// Ends what a login replaces.
+    pub sign_out: SignOut,
+}
+
+/// What handing a login over to its frame needs.
+#[derive(Clone)]
+pub struct Handoff {
+    /// The settings.
+    pub config: Config,
+    /// Sessions.
+    pub sessions: Sessions,
+    /// Frames that wait for a result.
+    pub waiting: Waiting,
+    /// Cookies.
+    pub cookies: CookiePolicy,
+    /// Ends what a login replaces.
+    pub sign_out: SignOut,
 }
 
 /// What comes from outside: tests bring their own.
@@ -105,13 +122,13 @@ impl AppState {
         );
         let waiting = Waiting::new(sessions.clone());
         let tokens = AccessTokens::new(provider.clone(), sessions.clone(), config.clone());
+        let sign_out = SignOut::new(
+            sessions.clone(),
+            tokens.clone(),
+            provider.clone(),
+            config.clone(),
+        );
         Ok(Self {
-            sign_out: SignOut::new(
-                sessions.clone(),
-                tokens.clone(),
-                provider.clone(),
-                config.clone(),
-            ),
             callback: Callback {
                 config: config.clone(),
                 provider: provider.clone(),
@@ -119,15 +136,23 @@ impl AppState {
                 sessions: sessions.clone(),
                 waiting: waiting.clone(),
                 cookies,
+                sign_out: sign_out.clone(),
+            },
+            handoff: Handoff {
+                config: config.clone(),
+                sessions: sessions.clone(),
+                waiting,
+                cookies,
+                sign_out: sign_out.clone(),
             },
             remote_api: RemoteApi::new(settings.remote_api.clone())?,
             config,
             provider,
             sessions,
             transactions,
-            waiting,
             cookies,
             tokens,
+            sign_out,
             assets,
         })
     }

@@ -52,6 +52,10 @@ pub struct SignedIn {
     pub reference: String,
     /// One-time ticket for the Streamlit host; `None` when `known_ref` matched.
     pub ticket: Option<String>,
+    /// Only from a handoff: ends this session and can do nothing else, for a frame in which
+    /// the browser refuses every cookie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_out_key: Option<String>,
 }
 
 /// 202 answer to [`HandoffRequest`]: ask again.
@@ -78,6 +82,14 @@ pub struct MeUser {
     /// The display form.
     #[serde(flatten)]
     pub display: DisplayUser,
+}
+
+/// `POST /api/auth/logout` by fetch; the cookie counts first.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct LogoutRequest {
+    /// From [`SignedIn::sign_out_key`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_out_key: Option<String>,
 }
 
 /// Answer to `POST /api/auth/logout` by fetch.

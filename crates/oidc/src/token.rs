@@ -74,6 +74,10 @@ pub enum RefreshError {
     /// The refresh token is of no use any more, definitely: end the session.
     #[error("the provider ended the grant")]
     SessionOver,
+    /// The provider's policy says no: to the person, or to the audience or scope that was
+    /// asked for. Only who knows what was asked for can tell which.
+    #[error("the provider denies access")]
+    Denied,
     /// The person has to act (a second factor, a consent); the refresh token stays good.
     #[error("the person has to sign in again: {0}")]
     InteractionRequired(OAuthErrorCode),
@@ -339,11 +343,8 @@ impl TokenRequestError {
 impl From<TokenRequestError> for RefreshError {
     fn from(error: TokenRequestError) -> Self {
         match error {
-            // `access_denied`: the provider's policy (a blocked account) speaks of the
-            // person, as definitely as `invalid_grant` speaks of the token.
-            TokenRequestError::Refused(
-                OAuthErrorCode::InvalidGrant | OAuthErrorCode::AccessDenied,
-            ) => Self::SessionOver,
+            TokenRequestError::Refused(OAuthErrorCode::InvalidGrant) => Self::SessionOver,
+            TokenRequestError::Refused(OAuthErrorCode::AccessDenied) => Self::Denied,
             TokenRequestError::Refused(
                 code @ (OAuthErrorCode::LoginRequired
                 | OAuthErrorCode::ConsentRequired

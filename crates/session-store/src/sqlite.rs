@@ -262,22 +262,23 @@ impl SessionStore for SqliteStore {
         id: SessionId,
         reason: &str,
         remember_until: i64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<StoredSession>, StoreError> {
         let reason = reason.to_owned();
         let ended = self
             .write(move |transaction| {
-                transaction
-                    .prepare_cached(
-                        "UPDATE session SET ended = :reason, sealed = x'', purge_at = :purge_at
-                         WHERE id = :id AND ended IS NULL",
-                    )?
-                    .execute(named_params! {
-                        ":id": id.0, ":reason": reason, ":purge_at": remember_until,
-                    })
-                    .map(|ended| ended == 1)
+                let live = select_session(transaction, id)?.filter(|found| found.ended.is_none());
+                if live.is_some() {
+                    transaction
+                        .prepare_cached(
+                            "UPDATE session SET ended = ?2, sealed = x'', purge_at = ?3
+                             WHERE id = ?1",
+                        )?
+                        .execute(params![id.0, reason, remember_until])?;
+                }
+                Ok(live)
             })
             .await?;
-        if ended {
+        if ended.is_some() {
             self.notify(Notice::SessionEnded(id)).await?;
         }
         Ok(ended)

@@ -61,6 +61,8 @@ pub enum HandleKind {
     SpentState = 6,
     /// `jti` of a logout token that was obeyed.
     SpentLogoutToken = 7,
+    /// Value that can end a session and do nothing else.
+    SignOutKey = 8,
 }
 
 /// A session to create.
@@ -198,13 +200,14 @@ pub trait SessionStore: Send + Sync + 'static {
     async fn touch_session(&self, id: SessionId, expires_at: i64) -> Result<(), StoreError>;
 
     /// Ends a session: its payload is erased, its handles lead nowhere, `reason` is
-    /// remembered until `remember_until`. `false` if it had ended before or is unknown.
+    /// remembered until `remember_until`. Gives the session as it was in that moment, for
+    /// what must be undone elsewhere; `None` if it had ended before or is unknown.
     async fn end_session(
         &self,
         id: SessionId,
         reason: &str,
         remember_until: i64,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Option<StoredSession>, StoreError>;
 
     /// Live sessions of one provider session (`iss`, `sid`).
     async fn sessions_of_provider_session(

@@ -147,24 +147,11 @@ async fn ending_a_session_twice_tells_the_second_caller(store: Arc<dyn SessionSt
         .create_session(session(1, NOW + 60), vec![])
         .await
         .unwrap();
-    assert!(
-        store
-            .end_session(SessionId([1; 16]), "signed_out", NOW)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !store
-            .end_session(SessionId([1; 16]), "expired", NOW)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !store
-            .end_session(SessionId([9; 16]), "expired", NOW)
-            .await
-            .unwrap()
-    );
+    let end = |id| store.end_session(SessionId([id; 16]), "signed_out", NOW);
+    let ended = end(1).await.unwrap().unwrap();
+    assert_eq!(ended.sealed, b"sealed", "as it was when it ended");
+    assert!(end(1).await.unwrap().is_none());
+    assert!(end(9).await.unwrap().is_none());
 }
 
 async fn a_session_is_found_by_provider_session_and_by_subject_until_it_ends(

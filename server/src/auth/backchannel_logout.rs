@@ -50,10 +50,30 @@ pub async fn backchannel_logout(
     if !first_time(&token, &sessions).await? {
         return Err(REFUSED);
     }
-    for id in named_sessions(&token, &sessions).await? {
+    let obeyed = obey(&token, &sessions, &sign_out).await;
+    if obeyed.is_err() {
+        // The provider will send it again, and then it must count.
+        let _ = sessions
+            .store()
+            .remove_handle(HandleKind::SpentLogoutToken, spent_key(&token))
+            .await;
+    }
+    obeyed.map(|()| StatusCode::OK.into_response())
+}
+
+async fn obey(
+    token: &VerifiedLogoutToken,
+    sessions: &Sessions,
+    sign_out: &SignOut,
+) -> Result<(), AppError> {
+    for id in named_sessions(token, sessions).await? {
         sign_out.end(id, EndReason::ProviderLogout).await?;
     }
-    Ok(StatusCode::OK.into_response())
+    Ok(())
+}
+
+fn spent_key(token: &VerifiedLogoutToken) -> KeyHash {
+    KeyHash::of_parts(&[token.issuer().as_str(), token.token_id()])
 }
 
 /// A `jti` counts once.
@@ -64,7 +84,7 @@ async fn first_time(token: &VerifiedLogoutToken, sessions: &Sessions) -> Result<
         .max(sessions.now().saturating_add(600));
     let spent = NewHandle {
         kind: HandleKind::SpentLogoutToken,
-        key: KeyHash::of_parts(&[token.issuer().as_str(), token.token_id()]),
+        key: spent_key(token),
         session: None,
         sealed: Vec::new(),
         expires_at: until,

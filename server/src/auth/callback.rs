@@ -6,7 +6,7 @@ use axum::extract::{RawForm, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 use oidc::{AuthorizationResponse, Expectations, Occasion, TokenSet, VerifiedIdToken};
-use session_store::{HandleKind, KeyHash, NewHandle};
+use session_store::{HandleKind, KeyHash, NewHandle, SessionId};
 use shared::error::{EndReason, ErrorCode};
 use shared::routes;
 use tracing::Instrument as _;
@@ -189,11 +189,10 @@ impl Callback {
         let session = self.session(&tokens, &id_token).await;
         let replaced = self.replaced_session(&session, headers).await?;
         let (id, cookie) = self.sessions.create(&session, Caller::Page).await?;
-        if let Some(replaced) = replaced {
-            self.sessions.end(replaced, EndReason::Replaced).await?;
-        }
-        if let Some(challenge) = &transaction.handoff_challenge {
-            self.waiting.announce(challenge, Some(id)).await?;
+        if let Err(error) = self.hand_over(id, replaced, transaction).await {
+            // Nobody holds it, nobody could ever end it.
+            let _ = self.sign_out.end(id, EndReason::Replaced).await;
+            return Err(error);
         }
         tracing::info!(event = "login", "a person signed in");
         let place = match (&transaction.handoff_challenge, &transaction.return_to) {
@@ -207,6 +206,22 @@ impl Callback {
             self.cookies.session(Caller::Page, &cookie, max_age),
         );
         Ok(response)
+    }
+
+    /// The old session ends, the waiting frame hears of the new one.
+    async fn hand_over(
+        &self,
+        id: SessionId,
+        replaced: Option<SessionId>,
+        transaction: &Transaction,
+    ) -> Result<(), AppError> {
+        if let Some(replaced) = replaced {
+            self.sign_out.end(replaced, EndReason::Replaced).await?;
+        }
+        if let Some(challenge) = &transaction.handoff_challenge {
+            self.waiting.announce(challenge, Some(id)).await?;
+        }
+        Ok(())
     }
 
     /// Authorization response → code → token response → verified ID token.
@@ -281,7 +296,8 @@ impl Callback {
                     None,
                     &tokens.access_token,
                 )
-                .await,
+                .await
+                .unwrap_or_default(),
             }],
             absolute_expiry: self.sessions.absolute_expiry(),
         }
@@ -293,7 +309,7 @@ impl Callback {
         &self,
         session: &Session,
         headers: &HeaderMap,
-    ) -> Result<Option<session_store::SessionId>, AppError> {
+    ) -> Result<Option<SessionId>, AppError> {
         let ids = self.cookies.session_ids(headers, Caller::Page);
         let old = self.sessions.by_cookie(Caller::Page, &ids).await?;
         Ok(old

@@ -8,18 +8,18 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
-use session_store::SessionId;
+use session_store::{HandleKind, SessionId};
 use shared::auth::{HandoffRequest, Pending, SignedIn};
 use shared::error::{EndReason, ErrorCode};
 
 use super::ticket::{Binding, mint_ticket};
-use super::waiting::{Answer, Waiting};
+use super::waiting::Answer;
 use crate::client_address::ClientAddress;
-use crate::cookies::{self, Caller, CookiePolicy};
+use crate::cookies::{self, Caller};
 use crate::error::AppError;
 use crate::requests::FrameJson;
-use crate::sessions::{LiveSession, Sessions, Standing, cookie_kind};
-use crate::state::Config;
+use crate::sessions::{LiveSession, Standing, cookie_kind};
+use crate::state::Handoff;
 use crate::user::display;
 use crate::values::{is_random_256, s256};
 
@@ -37,10 +37,7 @@ const GONE: AppError = AppError::refused(
 /// 400 for malformed values, 403 for a page that is no Streamlit page of ours, 409 and 410
 /// as the contract says.
 pub async fn handoff(
-    State(config): State<Config>,
-    State(waiting): State<Waiting>,
-    State(sessions): State<Sessions>,
-    State(policy): State<CookiePolicy>,
+    State(handoff): State<Handoff>,
     client: ClientAddress,
     headers: HeaderMap,
     FrameJson(request): FrameJson<HandoffRequest>,
@@ -51,9 +48,10 @@ pub async fn handoff(
             "The verifier is malformed.",
         ));
     }
-    let binding = Binding::optional(request.challenge, request.host_origin, &config)?;
-    match waiting.claim(&s256(&request.verifier), client.0).await? {
-        Answer::Claimed(id) => claimed(id, binding, &sessions, policy, &headers).await,
+    let binding = Binding::optional(request.challenge, request.host_origin, &handoff.config)?;
+    let challenge = s256(&request.verifier);
+    match handoff.waiting.claim(&challenge, client.0).await? {
+        Answer::Claimed(id) => handoff.claimed(id, binding, &headers).await,
         Answer::Refused => Err(AppError::refused(
             ErrorCode::LoginRefused,
             "The sign-in was refused or did not succeed. You can try again.",
@@ -77,52 +75,48 @@ fn pending(retry_after: Option<u32>) -> Response {
     response
 }
 
-async fn claimed(
-    id: SessionId,
-    binding: Option<Binding>,
-    sessions: &Sessions,
-    policy: CookiePolicy,
-    headers: &HeaderMap,
-) -> Result<Response, AppError> {
-    let Standing::Live(live) = sessions.by_id(id).await? else {
-        return Err(GONE);
-    };
-    end_replaced(&live, sessions, policy, headers).await?;
-    let cookie = sessions
-        .add_handle(cookie_kind(Caller::Frame), &live)
-        .await?;
-    let ticket = match binding {
-        Some(binding) => Some(mint_ticket(&live, &binding, sessions).await?),
-        None => None,
-    };
-    let max_age = live.session.absolute_expiry - sessions.now();
-    let body = Json(SignedIn {
-        user: display(&live.session),
-        expires_at: live.expires_at,
-        reference: live.reference(),
-        ticket,
-    });
-    let mut response = body.into_response();
-    cookies::append(
-        response.headers_mut(),
-        policy.session(Caller::Frame, &cookie, max_age),
-    );
-    Ok(response)
-}
-
-/// The frame cookie that this claim replaces leads to a session that nobody can see any
-/// more in this frame: it ends, so that no old login lives on unseen (A08, A18).
-async fn end_replaced(
-    live: &LiveSession,
-    sessions: &Sessions,
-    policy: CookiePolicy,
-    headers: &HeaderMap,
-) -> Result<(), AppError> {
-    let ids = policy.session_ids(headers, Caller::Frame);
-    if let Some((old, _)) = sessions.by_cookie(Caller::Frame, &ids).await?
-        && old.id != live.id
-    {
-        sessions.end(old.id, EndReason::Replaced).await?;
+impl Handoff {
+    async fn claimed(
+        &self,
+        id: SessionId,
+        binding: Option<Binding>,
+        headers: &HeaderMap,
+    ) -> Result<Response, AppError> {
+        let sessions = &self.sessions;
+        let Standing::Live(live) = sessions.by_id(id).await? else {
+            return Err(GONE);
+        };
+        self.end_replaced(&live, headers).await?;
+        let cookie = sessions
+            .add_handle(cookie_kind(Caller::Frame), &live)
+            .await?;
+        let ticket = match binding {
+            Some(binding) => Some(mint_ticket(&live, &binding, sessions).await?),
+            None => None,
+        };
+        let body = Json(SignedIn {
+            user: display(&live.session),
+            expires_at: live.expires_at,
+            reference: live.reference(),
+            ticket,
+            sign_out_key: Some(sessions.add_handle(HandleKind::SignOutKey, &live).await?),
+        });
+        let max_age = live.session.absolute_expiry - sessions.now();
+        let cookies = self.cookies.session(Caller::Frame, &cookie, max_age);
+        let mut response = body.into_response();
+        cookies::append(response.headers_mut(), cookies);
+        Ok(response)
     }
-    Ok(())
+
+    /// The frame cookie that this claim replaces leads to a session that nobody can see any
+    /// more in this frame: it ends, so that no old login lives on unseen (A08, A18).
+    async fn end_replaced(&self, live: &LiveSession, headers: &HeaderMap) -> Result<(), AppError> {
+        let ids = self.cookies.session_ids(headers, Caller::Frame);
+        if let Some((old, _)) = self.sessions.by_cookie(Caller::Frame, &ids).await?
+            && old.id != live.id
+        {
+            self.sign_out.end(old.id, EndReason::Replaced).await?;
+        }
+        Ok(())
+    }
 }

@@ -3,12 +3,13 @@
 //! Logout 1.0). A `GET` ends nothing: links, images and prefetches cannot sign anyone out.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, header};
 use oidc::{Provider, RefreshToken};
 use session_store::SessionId;
-use shared::auth::LoggedOut;
+use shared::auth::{LoggedOut, LogoutRequest};
 use shared::error::EndReason;
 use shared::routes;
 use url::Url;
@@ -18,9 +19,9 @@ use crate::cookies::{self, Caller, CookiePolicy};
 use crate::error::AppError;
 use crate::redirect::see_other;
 use crate::requests::OwnOrigin;
-use crate::sessions::{Session, Sessions, Standing};
+use crate::sessions::{LiveSession, Session, Sessions};
 use crate::state::Config;
-use crate::values::random_256;
+use crate::values::{is_random_256, random_256};
 
 /// Ends sessions, in the right order. Cheap to clone.
 #[derive(Clone)]
@@ -53,14 +54,12 @@ impl SignOut {
     /// # Errors
     /// If the store cannot answer: then nothing was revoked either.
     pub async fn end(&self, id: SessionId, reason: EndReason) -> Result<(), AppError> {
-        let Standing::Live(live) = self.sessions.by_id(id).await? else {
+        // What it held when it ended: a refresh just before may have rotated the token (E38).
+        let Some(session) = self.sessions.end(id, reason).await? else {
             return Ok(());
         };
-        if !self.sessions.end(id, reason).await? {
-            return Ok(());
-        }
         tracing::info!(event = "logout", ?reason, "a session ended");
-        if let Some(refresh_token) = live.session.refresh_token.map(RefreshToken::new) {
+        if let Some(refresh_token) = session.refresh_token.map(RefreshToken::new) {
             let tokens = self.tokens.clone();
             // Nobody waits for the provider to hear of it.
             tokio::spawn(async move { tokens.revoke_quietly(Some(&refresh_token)).await });
@@ -68,18 +67,17 @@ impl SignOut {
         Ok(())
     }
 
-    /// Ends a session, and with `FEDERATED_LOGOUT` all of the same provider session.
+    /// Ends a session, and with `FEDERATED_LOGOUT` all of the same provider session. Its own
+    /// comes last: as long as it lives, a logout that failed half-way can be tried again.
     async fn end_federated(&self, id: SessionId, session: &Session) -> Result<(), AppError> {
-        let others = if self.config.federated_logout {
-            self.sessions.of_same_provider_session(session).await?
-        } else {
-            Vec::new()
-        };
-        self.end(id, EndReason::SignedOut).await?;
-        for other in others.into_iter().filter(|other| *other != id) {
-            self.end(other, EndReason::SignedOut).await?;
+        if self.config.federated_logout {
+            for other in self.sessions.of_same_provider_session(session).await? {
+                if other != id {
+                    self.end(other, EndReason::SignedOut).await?;
+                }
+            }
         }
-        Ok(())
+        self.end(id, EndReason::SignedOut).await
     }
 
     /// The provider's end-session page for this login; `None` if it has none, is not to be
@@ -128,35 +126,50 @@ fn auth0_logout_url(issuer: &Url, client_id: &str, back: &Url) -> Option<Url> {
     })
 }
 
-/// Signs out whoever is signed in by the caller's cookie.
+/// Signs out whoever is signed in by the caller's cookie, or the session that the frame
+/// claimed, where the browser refuses every cookie in the frame.
 ///
 /// # Errors
-/// 403 from another origin; 503 if the store cannot write, and then nobody was signed out.
+/// 403 from another origin; 503 if the store cannot write, and then it can be tried again.
 pub async fn logout(
     State(sign_out): State<SignOut>,
     State(sessions): State<Sessions>,
     State(policy): State<CookiePolicy>,
     headers: HeaderMap,
     _own: OwnOrigin,
+    body: Bytes,
 ) -> Result<Response, AppError> {
     let caller = Caller::of(&headers);
-    let ids = policy.session_ids(&headers, caller);
     let is_fetch = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let request: LogoutRequest = serde_json::from_slice(&body).unwrap_or_default();
+    let ids = policy.session_ids(&headers, caller);
+    let live = match sessions.by_cookie(caller, &ids).await? {
+        Some((live, _)) => Some(live),
+        None => by_sign_out_key(request.sign_out_key.as_deref(), &sessions).await?,
+    };
     let mut logout_url = None;
-    if let Some((live, _)) = sessions.by_cookie(caller, &ids).await? {
+    if let Some(live) = live {
         sign_out.end_federated(live.id, &live.session).await?;
         logout_url = sign_out.end_session_url(&live.session, !is_fetch).await;
     }
     let mut response = if is_fetch {
-        Json(LoggedOut {
-            logout_url: logout_url.map(Into::into),
-        })
-        .into_response()
+        let logout_url = logout_url.map(Into::into);
+        Json(LoggedOut { logout_url }).into_response()
     } else {
         see_other(logout_url.as_ref().map_or(routes::SIGNED_OUT, Url::as_str))
     };
     cookies::append(response.headers_mut(), policy.clear_session(caller));
     Ok(response)
+}
+
+async fn by_sign_out_key(
+    key: Option<&str>,
+    sessions: &Sessions,
+) -> Result<Option<LiveSession>, AppError> {
+    match key.filter(|key| is_random_256(key)) {
+        Some(key) => Ok(sessions.by_sign_out_key(key).await?),
+        None => Ok(None),
+    }
 }

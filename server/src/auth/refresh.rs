@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use oidc::{
     AccessToken, AccessTokenPolicy, AccessTokenVerifier, Audience, Expectations, Occasion,
-    Provider, RefreshError, RefreshRequest, RefreshToken, Scope, Subject, TokenSet,
+    Provider, RefreshError, RefreshRequest, RefreshToken, Scope, Subject, TokenFault, TokenSet,
     VerificationError,
 };
-use session_store::{KeyHash, SessionId, Updated};
+use session_store::{KeyHash, SessionId, StoreError, Updated};
 use shared::error::{EndReason, ErrorCode};
 use tracing::Instrument as _;
 
@@ -32,6 +32,12 @@ const LEASE_RETRY: Duration = Duration::from_millis(100);
 const LEASE_PATIENCE: u32 = 100;
 /// Attempts at writing a refreshed session that somebody else changed meanwhile.
 const WRITE_ATTEMPTS: u32 = 5;
+/// Pauses between attempts at a store that is busy.
+const WRITE_PAUSES: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+];
 /// A token that ends within this is renewed when somebody asks without a wish.
 const DEFAULT_MIN_TTL: i64 = 60;
 /// Access tokens that one session caches.
@@ -40,6 +46,11 @@ const MOST_CACHED: usize = 16;
 const REAUTHENTICATION_REQUIRED: AppError = AppError::refused(
     ErrorCode::ReauthenticationRequired,
     "The access token has expired and cannot be renewed: please sign in again.",
+);
+
+const DENIED: AppError = AppError::refused(
+    ErrorCode::AudienceNotAllowed,
+    "The provider does not give this person a token for that audience and scope.",
 );
 
 /// Which access token is wanted.
@@ -195,7 +206,9 @@ impl AccessTokens {
         };
         match self.request(&live.session, &refresh_token, wish).await {
             Ok(tokens) => self.store(live, tokens, wish).await,
-            Err(RefreshError::SessionOver) => {
+            // Of another audience or scope it says nothing about the person.
+            Err(RefreshError::Denied) if !wish.is_own() => Err(DENIED),
+            Err(RefreshError::SessionOver | RefreshError::Denied) => {
                 tracing::warn!(
                     event = "refresh_refused",
                     "the provider refused a refresh token"
@@ -273,7 +286,8 @@ impl AccessTokens {
         wish: &Wish,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
         let claims = self.refreshed_claims(&live, &tokens).await?;
-        let fresh = self.access_token(&tokens, wish).await;
+        let present = &live.session.access_tokens;
+        let fresh = self.access_token(&tokens, wish, present).await;
         for _ in 0..WRITE_ATTEMPTS {
             let mut session = live.session.clone();
             if let Some(rotated) = &tokens.refresh_token {
@@ -285,7 +299,7 @@ impl AccessTokens {
                 session.id_token = session.id_token.map(|_| raw.clone());
             }
             cache(&mut session.access_tokens, fresh.clone(), wish);
-            if self.sessions.update(&live, &session).await? == Updated::Done {
+            if self.written(&live, &session).await? == Updated::Done {
                 live.version += 1;
                 live.session = session;
                 return Ok((live, fresh));
@@ -302,6 +316,18 @@ impl AccessTokens {
         Err(AppError::Internal(
             "a session changes too quickly to be refreshed".into(),
         ))
+    }
+
+    /// Writes what the provider will not give twice: a store that is busy for a moment must
+    /// not cost the rotated token.
+    async fn written(&self, live: &LiveSession, session: &Session) -> Result<Updated, AppError> {
+        let mut pauses = WRITE_PAUSES.iter();
+        loop {
+            match (self.sessions.update(live, session).await, pauses.next()) {
+                (Err(StoreError::Unavailable(_)), Some(pause)) => tokio::time::sleep(*pause).await,
+                (written, _) => return Ok(written?),
+            }
+        }
     }
 
     /// Claims of the new ID token, if there is one. One that speaks of another person ends
@@ -332,6 +358,10 @@ impl AccessTokens {
             ))),
             // The tokens came from the token endpoint itself: keep them, and the old claims.
             Err(VerificationError::KeysUnavailable(_)) => Ok(None),
+            Err(VerificationError::Invalid(fault)) if !speaks_of_another(&fault) => {
+                tracing::error!(event = "refresh_unverified", %fault, "a refreshed ID token was not believed");
+                Ok(None)
+            }
             Err(VerificationError::Invalid(fault)) => {
                 tracing::error!(event = "refresh_mismatch", %fault, "a refreshed ID token is not acceptable");
                 self.sessions
@@ -343,7 +373,13 @@ impl AccessTokens {
         }
     }
 
-    async fn access_token(&self, tokens: &TokenSet, wish: &Wish) -> CachedAccessToken {
+    async fn access_token(
+        &self,
+        tokens: &TokenSet,
+        wish: &Wish,
+        present: &[CachedAccessToken],
+    ) -> CachedAccessToken {
+        let before = present.iter().find(|token| wish.is_met_by(token));
         CachedAccessToken {
             audience: wish.audience.clone(),
             requested_scope: wish.scope.clone(),
@@ -356,7 +392,9 @@ impl AccessTokens {
                 wish.audience.as_deref(),
                 &tokens.access_token,
             )
-            .await,
+            .await
+            .or_else(|| before.map(|token| token.permissions.clone()))
+            .unwrap_or_default(),
         }
     }
 
@@ -367,6 +405,19 @@ impl AccessTokens {
             tracing::warn!(%error, "a refresh token could not be revoked");
         }
     }
+}
+
+/// Another person, client or provider, definitely; as against trouble with keys and clocks,
+/// which ends nobody's session (invariant 6).
+const fn speaks_of_another(fault: &TokenFault) -> bool {
+    matches!(
+        fault,
+        TokenFault::WrongSubject
+            | TokenFault::WrongIssuer
+            | TokenFault::WrongAudience
+            | TokenFault::WrongAuthorizedParty
+            | TokenFault::WrongAccessTokenHash
+    )
 }
 
 /// Puts a token among the cached ones. The login's own is the first and stays, however many
@@ -385,18 +436,19 @@ fn cache(tokens: &mut Vec<CachedAccessToken>, fresh: CachedAccessToken, wish: &W
 }
 
 /// `permissions` of an access token that is a JWT for one of our audiences, verified as the
-/// resource server would. An opaque token, or one that is not for us to read, has none.
+/// resource server would. An opaque token, or one that is not for us to read, has none;
+/// `None` if that cannot be told now.
 pub async fn permissions_of(
     provider: &Provider,
     settings: &Settings,
     audience: Option<&str>,
     token: &AccessToken,
-) -> Vec<String> {
+) -> Option<Vec<String>> {
     let Some(audience) = audience
         .map(Audience::new)
         .or_else(|| settings.audience.clone())
     else {
-        return Vec::new();
+        return Some(Vec::new());
     };
     let policy = AccessTokenPolicy {
         audience,
@@ -406,7 +458,12 @@ pub async fn permissions_of(
     };
     let verifier = AccessTokenVerifier::new(provider.signing_keys(), policy);
     match verifier.verify(token.expose(), provider.now()).await {
-        Ok(access_token) => access_token.permissions().to_vec(),
-        Err(_) => Vec::new(),
+        Ok(access_token) => Some(access_token.permissions().to_vec()),
+        // It may be a good one, whose key cannot be had at this moment.
+        Err(
+            VerificationError::KeysUnavailable(_)
+            | VerificationError::Invalid(TokenFault::UnknownKey),
+        ) => None,
+        Err(VerificationError::Invalid(_)) => Some(Vec::new()),
     }
 }

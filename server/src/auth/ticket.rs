@@ -113,6 +113,7 @@ pub async fn ticket(
         expires_at: live.expires_at,
         reference,
         ticket,
+        sign_out_key: None,
     };
     let mut response = Json(body).into_response();
     if let Some(id) = renewed {

@@ -150,8 +150,13 @@ impl Waiting {
     /// If the store cannot answer.
     pub async fn claim(&self, challenge: &str, client: IpAddr) -> Result<Answer, StoreError> {
         let key = KeyHash::of(challenge);
-        let Some(mut seat) = self.take_seat(key, client) else {
-            return Ok(Answer::Busy);
+        let Some(mut seat) = self.take_seat(key, fair_share(client)) else {
+            // No seat, but never an answer withheld: whoever fills the room delays others'
+            // logins a little, and denies none.
+            return Ok(match self.look(key).await? {
+                Answer::Pending => Answer::Busy,
+                answer => answer,
+            });
         };
         let deadline = tokio::time::sleep(HOLD);
         tokio::pin!(deadline);
@@ -225,6 +230,17 @@ impl Waiting {
             generation,
             signal,
         })
+    }
+}
+
+/// What counts as one client: an IPv6 network of /64 is commonly one household.
+fn fair_share(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V4(_) => client,
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(network.into())
+        }
     }
 }
 

@@ -261,6 +261,16 @@ async fn a_form_from_another_origin_is_refused_and_sets_no_cookie() {
         ),
         ("a sandboxed frame", form().replace("origin", "null")),
         ("nobody", form().without("origin")),
+        (
+            "another site without metadata",
+            form()
+                .replace("origin", "https://evil.test")
+                .without("sec-fetch-site"),
+        ),
+        (
+            "nobody without metadata",
+            form().without("origin").without("sec-fetch-site"),
+        ),
         ("two origins", form().header("origin", "https://evil.test")),
         (
             "a same-site page",

@@ -298,3 +298,34 @@ async fn a_page_form_needs_no_body() {
         StatusCode::UNAUTHORIZED
     );
 }
+
+// Invariant 5: where the browser refuses every cookie in the frame, its logout is a logout.
+#[tokio::test]
+async fn a_frame_without_cookies_ends_its_session_with_its_sign_out_key() {
+    let world = World::new().await;
+    let someone = world.signed_in("ada").await;
+    let cookieless = world.browser();
+    let key = &someone.frame["sign_out_key"];
+    let answer = cookieless
+        .frame_post("/api/auth/logout", &json!({ "sign_out_key": key }))
+        .await;
+    assert!(answer.ok()["logout_url"].is_string());
+    assert_eq!(is_signed_in(&someone).await, [false; 3]);
+}
+
+#[tokio::test]
+async fn a_sign_out_key_opens_nothing_and_a_made_up_one_ends_nothing() {
+    let world = World::new().await;
+    let someone = world.signed_in("ada").await;
+    let key = someone.frame["sign_out_key"].as_str().unwrap();
+    someone.host.session(key).await.assert(401, "session_ended");
+    someone.host.redeem(key).await.assert(400, "invalid_ticket");
+    let stranger = world.browser();
+    for made_up in [json!("A".repeat(43)), json!(7), json!(""), json!(null)] {
+        stranger
+            .frame_post("/api/auth/logout", &json!({ "sign_out_key": made_up }))
+            .await
+            .ok();
+    }
+    assert_eq!(is_signed_in(&someone).await, [true; 3]);
+}

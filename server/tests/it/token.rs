@@ -164,6 +164,11 @@ async fn tokens_are_cached_by_audience_and_scope() {
     let own = json!({ "grant": someone.grant(), "audience": dev_tenant::API_IDENTIFIER });
     let own = someone.host.token_with(own).await.ok();
     assert_eq!(own["access_token"], someone.redeemed["access_token"]);
+    let thinner = claims(&json!({ "name": null, "email": null, "picture": null }));
+    world
+        .tenant
+        .faults()
+        .set(|plan| plan.id_token.claims = thinner);
     let narrow = json!({ "grant": someone.grant(), "scope": "read:chart openid" });
     let narrow = someone.host.token_with(narrow).await.ok();
     let reordered = json!({ "grant": someone.grant(), "scope": "openid read:chart" });
@@ -181,6 +186,7 @@ async fn tokens_are_cached_by_audience_and_scope() {
     // An ID token for a narrower scope tells less: the person stays who they are.
     let session = someone.host.session(someone.grant()).await.ok();
     assert_eq!(session["user"], someone.redeemed["user"]);
+    world.tenant.faults().reset();
     // The login's own token is still there.
     assert_eq!(
         someone.host.token(someone.grant()).await.ok()["access_token"],
@@ -444,6 +450,18 @@ async fn a_refreshed_id_token_of_somebody_else_ends_the_session() {
             .await
             .assert(401, "not_authenticated");
     }
+}
+
+#[tokio::test]
+async fn trouble_with_clocks_and_keys_at_a_refresh_ends_nobodys_session() {
+    for patch in [json!({"iat": 1_900_000_000}), json!({"exp": 1_700_000_000})] {
+        let (_world, someone, answer) =
+            asked_with(|plan| plan.id_token.claims = claims(&patch)).await;
+        answer.ok();
+        someone.host.session(someone.grant()).await.ok();
+    }
+    let (_world, _someone, answer) = asked_with(|plan| plan.id_token.wrong_key = true).await;
+    answer.ok();
 }
 
 #[tokio::test]

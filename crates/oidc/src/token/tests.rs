@@ -247,7 +247,7 @@ async fn only_a_definite_refusal_ends_the_session() {
     for (status, code, ends) in [
         (400, "invalid_grant", true),
         (403, "invalid_grant", true),
-        (403, "access_denied", true),
+        (403, "access_denied", false),
         (401, "invalid_client", false),
         (400, "unauthorized_client", false),
         (400, "invalid_scope", false),
