@@ -311,3 +311,20 @@ fn recheck_while_waiting_answers_without_ending_the_wait() {
         ["onStatusUpdate Logged in"]
     );
 }
+
+#[test]
+fn a_claim_whose_ticket_is_for_the_challenge_of_before_asks_for_another() {
+    let (mut bench, polled) = Bench::waiting();
+    let (number, _) = polled.polls[0];
+    bench.login.claim(number, bench.now).unwrap();
+    bench.render(Args {
+        challenge: "C2".to_owned(),
+        command: command("1", CommandName::Recheck),
+        ..args()
+    });
+    let asked = bench.send(Input::HandoffAnswered(number, claimed(Some("T1"))));
+    assert!(asked.events.is_empty(), "nobody can redeem T1");
+    assert_eq!(asked.tickets[0].1.challenge, "C2");
+    let told = bench.answer(&asked, session("r1"));
+    assert_eq!(told.events[0].challenge, "C2");
+}
