@@ -89,6 +89,7 @@ async fn every_flow(world: &World, canaries: &mut Canaries) {
         .assert(410, "handoff_gone");
     let ticket = frame["ticket"].as_str().unwrap().to_owned();
     canaries.add("ticket", ticket.clone());
+    canaries.add("sign-out key", frame["sign_out_key"].as_str().unwrap());
     for (_, value) in browser.all_cookies() {
         canaries.add("session cookie", value);
     }
@@ -164,7 +165,7 @@ async fn failing_logins(world: &World, canaries: &mut Canaries) {
 
 #[tokio::test]
 async fn no_secret_is_in_the_log_or_in_an_answer_but_where_it_belongs() {
-    let (log, _guard) = CapturedLog::start();
+    let log = CapturedLog::start();
     let world = World::with(&[("LOGOUT_ID_TOKEN_HINT", "true")]).await;
     let mut canaries = Canaries::of(&world);
     every_flow(&world, &mut canaries).await;
@@ -176,8 +177,11 @@ async fn no_secret_is_in_the_log_or_in_an_answer_but_where_it_belongs() {
     for exchange in world.exchanges.lock().unwrap().iter() {
         let place = format!("the answer of {}", exchange.path.split('?').next().unwrap());
         let (body, location) = if exchange.to_browser {
-            // The ticket is for the frame; state and nonce are for the provider.
-            (vec!["ticket"], vec!["state", "nonce", "ID token"])
+            // The first two are for the frame, state and nonce for the provider.
+            (
+                vec!["ticket", "sign-out key"],
+                vec!["state", "nonce", "ID token"],
+            )
         } else {
             (vec!["access token", "grant"], vec![])
         };

@@ -1,30 +1,56 @@
 //! Catches everything that is logged on this thread, at every level.
+//!
+//! One subscriber for the whole process, set before anything logs: with one for each test,
+//! a place that another thread reaches at the same moment may be taken for switched off.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{Layer as _, Registry};
 
-/// The log since [`CapturedLog::start`].
+thread_local! {
+    static CAUGHT: RefCell<Option<CapturedLog>> = const { RefCell::new(None) };
+}
+
+/// The log of this thread since [`CapturedLog::start`].
 #[derive(Clone, Default)]
 pub(crate) struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
 impl CapturedLog {
-    /// Catches until the guard is dropped. The test must run on one thread.
-    pub(crate) fn start() -> (Self, DefaultGuard) {
+    /// Catches to the end of the thread. The test must run on one.
+    pub(crate) fn start() -> Self {
         let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        let guard = tracing::subscriber::set_default(subscriber);
-        (log, guard)
+        CAUGHT.set(Some(log.clone()));
+        log
     }
 
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+/// Before anything can log: nothing is formatted where nobody listens.
+pub(crate) fn prepare() {
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(|| {
+        let layer = fmt::layer().with_ansi(false).with_writer(OfThisThread);
+        let listening = dynamic_filter_fn(|_, _| CAUGHT.with_borrow(Option::is_some));
+        let subscriber = Registry::default().with(layer.with_filter(listening));
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+}
+
+struct OfThisThread;
+
+impl<'a> MakeWriter<'a> for OfThisThread {
+    type Writer = CapturedLog;
+
+    fn make_writer(&'a self) -> CapturedLog {
+        CAUGHT.with_borrow(|log| log.clone().unwrap_or_default())
     }
 }
 
@@ -36,13 +62,5 @@ impl io::Write for CapturedLog {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for CapturedLog {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }

@@ -65,6 +65,7 @@ impl World {
         changes: &[(&str, &str)],
         change: impl FnOnce(dev_tenant::Settings) -> dev_tenant::Settings,
     ) -> Self {
+        super::log::prepare();
         let clock = FakeClock::new();
         // Another site than the companion's, or mistakes with `SameSite` pass unseen (G04).
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
