@@ -110,7 +110,11 @@ with component:
     st.markdown("##### The component")
     report = auth0.run_component(
         ["onStatusUpdate", "onActionRequest", "onAdhocReport"],
-        {"hostname": "Component Hero", "initial_state": {"message": told}},
+        {
+            "hostname": "Component Hero",
+            "initial_state": {"message": told},
+            "request_url": ALLOWED[0].base_url,
+        },
         counted,
         key="hero",
         name="hero",

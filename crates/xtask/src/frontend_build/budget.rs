@@ -64,11 +64,6 @@ impl Cost {
         })
     }
 
-    /// The files that are loaded.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.rows.iter().map(|row| row.name.as_str())
-    }
-
     /// A table of sizes with the sum and the budget.
     pub(crate) fn report(&self) -> String {
         let mut table = format!(

@@ -1,8 +1,8 @@
-//! Rewrites `frontend/index.html` from what Trunk reads to what the companion serves.
+//! Rewrites the pages of `frontend/` from what Trunk reads to what the companion serves.
 //!
 //! Trunk's own output needs an inline loader script; this one needs none, so the page's
 //! content security policy can forbid inline script altogether. Understands the few
-//! asset links that this page uses and refuses all others: a link that was silently
+//! asset links that these pages use and refuses all others: a link that was silently
 //! left as it is would be a broken page.
 
 use anyhow::{Context as _, bail, ensure};
@@ -26,7 +26,7 @@ pub(crate) enum Asset {
 }
 
 impl Asset {
-    /// The file it is made from, relative to `index.html`; the program has none.
+    /// The file it is made from, relative to its page; the program has none.
     pub(crate) fn href(&self) -> Option<&str> {
         match self {
             Self::Rust => None,
@@ -54,12 +54,12 @@ impl Page {
     /// Takes the page apart at its `data-trunk` tags.
     ///
     /// # Errors
-    /// When an asset is of a kind that is not understood, there is not exactly one Rust
-    /// program, or the companion's placeholder is missing.
+    /// When an asset is of a kind that is not understood, or the companion's placeholder is
+    /// missing.
     pub(crate) fn parse(html: &str) -> anyhow::Result<Self> {
         ensure!(
             html.matches(ORIGINS_PLACEHOLDER).count() == 1,
-            "index.html must hold the line {ORIGINS_PLACEHOLDER} once: the companion fills it in"
+            "a framed page must hold the line {ORIGINS_PLACEHOLDER} once: the companion fills it in"
         );
         let html = without_comments(html);
         let mut pieces = Vec::new();
@@ -70,13 +70,18 @@ impl Page {
             rest = after;
         }
         pieces.push(Piece::Text(rest.to_owned()));
-        let page = Self { pieces };
-        let programs = page.assets().filter(|asset| **asset == Asset::Rust).count();
+        Ok(Self { pieces })
+    }
+
+    /// # Errors
+    /// When the page asks for the Rust program more or less often than it should.
+    pub(crate) fn check_programs(&self, expected: usize) -> anyhow::Result<()> {
+        let programs = self.assets().filter(|asset| **asset == Asset::Rust).count();
         ensure!(
-            programs == 1,
-            "index.html must have one <link data-trunk rel=\"rust\">, it has {programs}"
+            programs == expected,
+            "the page must have {expected} <link data-trunk rel=\"rust\">, it has {programs}"
         );
-        Ok(page)
+        Ok(())
     }
 
     /// The assets in the page's order.
@@ -189,7 +194,7 @@ fn next_trunk_tag(html: &str) -> anyhow::Result<Option<(&str, Tag, &str)>> {
 fn parse_tag(text: &str) -> anyhow::Result<(Tag, usize)> {
     let name_end = text
         .find(|next: char| next.is_whitespace() || next == '>' || next == '/')
-        .context("index.html ends within a tag")?;
+        .context("the page ends within a tag")?;
     let mut tag = Tag {
         name: text[..name_end].to_ascii_lowercase(),
         attributes: Vec::new(),
@@ -202,7 +207,7 @@ fn parse_tag(text: &str) -> anyhow::Result<(Tag, usize)> {
         }
         let name_end = rest
             .find(|next: char| next.is_whitespace() || matches!(next, '=' | '>' | '/'))
-            .context("index.html ends within a tag")?;
+            .context("the page ends within a tag")?;
         let name = rest[..name_end].to_ascii_lowercase();
         rest = rest[name_end..].trim_start();
         let value = match rest.strip_prefix('=') {
@@ -222,12 +227,12 @@ fn attribute_value(text: &str) -> anyhow::Result<(&str, &str)> {
         if let Some(inner) = text.strip_prefix(quote) {
             return inner
                 .split_once(quote)
-                .context("index.html ends within an attribute");
+                .context("the page ends within an attribute");
         }
     }
     let end = text
         .find(|next: char| next.is_whitespace() || next == '>')
-        .context("index.html ends within a tag")?;
+        .context("the page ends within a tag")?;
     Ok(text.split_at(end))
 }
 
@@ -307,10 +312,13 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_page_without_the_program() {
-        let error =
-            Page::parse(&PAGE.replace("rel=\"rust\"", "rel=\"icon\" href=\"x\"")).unwrap_err();
+    fn refuses_a_page_without_the_program_that_it_should_have() {
+        let without = PAGE.replace("rel=\"rust\"", "rel=\"icon\" href=\"x\"");
+        let without = Page::parse(&without).unwrap();
+        let error = without.check_programs(1).unwrap_err();
         assert!(error.to_string().contains("it has 0"));
+        without.check_programs(0).unwrap();
+        assert!(Page::parse(PAGE).unwrap().check_programs(0).is_err());
     }
 
     #[test]

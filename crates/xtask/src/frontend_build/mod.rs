@@ -32,6 +32,9 @@ use crate::tools::rust_target;
 /// Raise it when this code gives other bytes for the same inputs.
 const PIPELINE: &str = "1";
 const PACKAGE: &str = "frontend";
+const COMPONENT_PAGE: &str = "index.html";
+/// Plain HTML and JavaScript: it has no program, and no part in the component's budget.
+const HERO_PAGE: &str = "hero.html";
 
 /// How much time to spend on size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +57,7 @@ impl Profile {
 /// Builds `dist/` and tells what loading it costs.
 ///
 /// # Errors
-/// When a tool fails, or `index.html` holds what is not understood.
+/// When a tool fails, or a page holds what is not understood.
 pub(crate) fn run(context: &Context, profile: Profile) -> anyhow::Result<Cost> {
     let step = context.progress.step("frontend");
     step.say(format_args!("compiling ({} profile)", profile.cargo_name()));
@@ -78,8 +81,8 @@ pub(crate) fn run(context: &Context, profile: Profile) -> anyhow::Result<Cost> {
         step.done("unchanged");
         return Ok(cost);
     }
-    let (page, files) = build.files()?;
-    let cost = output.replace(&page, &files)?;
+    let (pages, files) = build.files()?;
+    let cost = output.replace(&pages, &files)?;
     step.done("dist/ written");
     Ok(cost)
 }
@@ -112,22 +115,28 @@ struct Build<'a> {
     work: PathBuf,
 }
 
-/// Built assets by their `href` or `src` in `index.html`.
+/// Built assets by their `href` or `src` in the pages.
 type Sources = HashMap<String, File>;
 
 impl Build<'_> {
-    fn index(&self) -> PathBuf {
-        self.context.workspace.join("frontend/index.html")
+    /// The component's page and the Hero's.
+    fn sources(&self) -> anyhow::Result<[(&'static str, Page); 2]> {
+        Ok([
+            (COMPONENT_PAGE, self.page(COMPONENT_PAGE, 1)?),
+            (HERO_PAGE, self.page(HERO_PAGE, 0)?),
+        ])
     }
 
-    fn page(&self) -> anyhow::Result<Page> {
-        let index = self.index();
-        let html = fs::read_to_string(&index)
-            .with_context(|| format!("cannot read {}", index.display()))?;
-        Page::parse(&html)
+    fn page(&self, name: &str, programs: usize) -> anyhow::Result<Page> {
+        let html =
+            fs::read_to_string(self.source(name)).with_context(|| format!("cannot read {name}"))?;
+        let page = Page::parse(&html).with_context(|| format!("cannot build {name}"))?;
+        page.check_programs(programs)
+            .with_context(|| format!("cannot build {name}"))?;
+        Ok(page)
     }
 
-    /// Paths in `index.html` are relative to it, as Trunk reads them.
+    /// Paths in a page are relative to it, as Trunk reads them.
     fn source(&self, href: &str) -> PathBuf {
         self.context.workspace.join("frontend").join(href)
     }
@@ -138,42 +147,37 @@ impl Build<'_> {
             .add("pipeline", PIPELINE.as_bytes())
             .add("profile", self.profile.cargo_name().as_bytes())
             .add("tools", self.tools.describe().as_bytes())
-            .add_file(&self.wasm)
-            .add_file(&self.index());
-        for asset in self.page()?.assets() {
-            if let Some(href) = asset.href() {
+            .add_file(&self.wasm);
+        for (name, page) in self.sources()? {
+            fingerprint.add_file(&self.source(name));
+            for href in page.assets().filter_map(Asset::href) {
                 fingerprint.add_file(&self.source(href));
             }
         }
         Ok(fingerprint)
     }
 
-    /// The page, and all files that it can ask for.
-    fn files(&self) -> anyhow::Result<(File, Vec<File>)> {
+    /// The pages, the component's first, and all files that they can ask for.
+    fn files(&self) -> anyhow::Result<(Vec<File>, Vec<File>)> {
         self.step
             .say("wasm-bindgen, wasm-opt, esbuild, compression");
-        let page = self.page()?;
+        let pages = self.sources()?;
         let wasm = File::hashed("frontend_bg.wasm", self.bindgen()?)?;
         let script = File::hashed("frontend.js", self.bundle()?)?;
         let mut sources = Sources::new();
-        for asset in page.assets() {
-            if let Some(href) = asset.href() {
-                sources.insert(href.to_owned(), self.source_file(href)?);
-            }
+        let assets = pages.iter().flat_map(|(_, page)| page.assets());
+        for href in assets.filter_map(Asset::href) {
+            sources.insert(href.to_owned(), self.source_file(href)?);
         }
-        let mut html = page.render(|asset| tag(asset, &wasm, &script, &sources));
-        for asset in page.assets() {
-            if let Asset::Copied { source } = asset {
-                html = point_to_hashed(&html, source, &sources[source]);
-            }
-        }
+        let built = pages.iter().map(|(name, page)| {
+            let html = built_html(page, &wasm, &script, &sources);
+            File::named((*name).to_owned(), html.into_bytes())
+        });
+        let built = built.collect::<anyhow::Result<_>>()?;
         let mut files = vec![wasm, script];
         files.extend(sources.into_values());
         files.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok((
-            File::named("index.html".to_owned(), html.into_bytes())?,
-            files,
-        ))
+        Ok((built, files))
     }
 
     fn bindgen(&self) -> anyhow::Result<Vec<u8>> {
@@ -252,8 +256,18 @@ impl Build<'_> {
 
 fn file_name(href: &str) -> anyhow::Result<&str> {
     let name = href.rsplit('/').next().unwrap_or_default();
-    ensure!(!name.is_empty(), "index.html names a folder: {href}");
+    ensure!(!name.is_empty(), "a page names a folder: {href}");
     Ok(name)
+}
+
+fn built_html(page: &Page, wasm: &File, script: &File, sources: &Sources) -> String {
+    let mut html = page.render(|asset| tag(asset, wasm, script, sources));
+    for asset in page.assets() {
+        if let Asset::Copied { source } = asset {
+            html = point_to_hashed(&html, source, &sources[source]);
+        }
+    }
+    html
 }
 
 /// A file that another tag names by its public path gets its hashed name there.

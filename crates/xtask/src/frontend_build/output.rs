@@ -1,7 +1,7 @@
 //! Writes `dist/` whole or not at all, and knows whether it is current.
 //!
-//! Trunk writes the same folder: the record says what this pipeline wrote last, and a
-//! page of other hands makes it stale.
+//! The record says what this pipeline wrote last: pages of other hands, and files that came
+//! or went, make the folder stale.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,23 +35,24 @@ impl Output {
     pub(crate) fn current(&self) -> Option<Cost> {
         let record = fs::read_to_string(&self.record).ok()?;
         let (inputs, rest) = record.split_once('\n')?;
-        let (page, rows) = rest.split_once('\n')?;
-        if inputs != self.fingerprint || page != page_fingerprint(&self.dist) {
+        let (folder, rows) = rest.split_once('\n')?;
+        if inputs != self.fingerprint || folder != folder_fingerprint(&self.dist).ok()? {
             return None;
         }
-        let cost = Cost::parse(rows)?;
-        let whole = cost.names().all(|name| self.dist.join(name).is_file());
-        whole.then_some(cost)
+        Cost::parse(rows)
     }
 
-    /// Replaces the folder.
-    pub(crate) fn replace(&self, page: &File, files: &[File]) -> anyhow::Result<Cost> {
+    /// Replaces the folder. The first page is the one whose loading is measured.
+    pub(crate) fn replace(&self, pages: &[File], files: &[File]) -> anyhow::Result<Cost> {
+        let measured = pages.first().context("there is no page to write")?;
         if self.staging.exists() {
             fs::remove_dir_all(&self.staging)?;
         }
         fs::create_dir_all(&self.staging)?;
-        // The companion fills origins into the page, so nobody could serve siblings of it.
-        fs::write(self.staging.join(&page.name), &page.contents)?;
+        for page in pages {
+            // The companion fills origins into a page, so nobody could serve siblings of it.
+            fs::write(self.staging.join(&page.name), &page.contents)?;
+        }
         for file in files {
             fs::write(self.staging.join(&file.name), &file.contents)?;
             for (suffix, compressed) in file.siblings() {
@@ -62,13 +63,13 @@ impl Output {
             }
         }
         self.swap_in()?;
-        let html = String::from_utf8_lossy(&page.contents);
+        let html = String::from_utf8_lossy(&measured.contents);
         let loaded = files.iter().filter(|file| is_loaded(&html, file));
-        let cost = Cost::new([page].into_iter().chain(loaded).map(Row::of).collect());
+        let cost = Cost::new([measured].into_iter().chain(loaded).map(Row::of).collect());
         let record = format!(
             "{}\n{}\n{}",
             self.fingerprint,
-            page_fingerprint(&self.dist),
+            folder_fingerprint(&self.dist)?,
             cost.to_record()
         );
         fs::write(&self.record, record)?;
@@ -97,10 +98,24 @@ fn is_loaded(html: &str, file: &File) -> bool {
         .any(|line| line.contains(&file.url()) && !line.contains("rel=\"icon\""))
 }
 
-fn page_fingerprint(dist: &Path) -> String {
+/// The pages' contents and all names, which tell the contents of the other files.
+fn folder_fingerprint(dist: &Path) -> std::io::Result<String> {
+    let mut paths = fs::read_dir(dist)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<Vec<PathBuf>>>()?;
+    paths.sort();
     let mut fingerprint = Fingerprint::default();
-    fingerprint.add_file(&dist.join("index.html"));
-    fingerprint.finish()
+    for path in paths {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "html")
+        {
+            fingerprint.add_file(&path);
+        } else {
+            fingerprint.add(&path.to_string_lossy(), b"");
+        }
+    }
+    Ok(fingerprint.finish())
 }
 
 #[cfg(test)]
@@ -118,21 +133,30 @@ mod tests {
         }
     }
 
-    fn files() -> (File, Vec<File>) {
+    fn files() -> (Vec<File>, Vec<File>) {
         let script = File::hashed("a.js", b"let a = 1;".repeat(50)).unwrap();
         let page = format!("<script src=\"{}\"></script>", script.url());
         let unused = File::hashed("icon.svg", b"<svg/>".to_vec()).unwrap();
         let page = File::named("index.html".to_owned(), page.into_bytes()).unwrap();
-        (page, vec![script, unused])
+        let hero_script = File::hashed("hero.js", b"let b = 1;".repeat(50)).unwrap();
+        let hero = format!("<script src=\"{}\"></script>", hero_script.url());
+        let hero = File::named("hero.html".to_owned(), hero.into_bytes()).unwrap();
+        (vec![page, hero], vec![script, unused, hero_script])
     }
 
     #[test]
     fn what_was_written_is_current_until_the_inputs_change() {
         let folder = tempfile::tempdir().unwrap();
-        let (page, files) = files();
+        let (pages, files) = files();
         assert!(output(folder.path(), "one").current().is_none());
-        let cost = output(folder.path(), "one").replace(&page, &files).unwrap();
-        assert_eq!(cost.names().count(), 2, "the unused icon costs nothing");
+        let cost = output(folder.path(), "one")
+            .replace(&pages, &files)
+            .unwrap();
+        assert_eq!(
+            cost.to_record().lines().count(),
+            2,
+            "neither icon nor Hero cost anything"
+        );
         assert!(output(folder.path(), "one").current().is_some());
         assert!(output(folder.path(), "two").current().is_none());
     }
@@ -140,31 +164,38 @@ mod tests {
     #[test]
     fn a_page_of_other_hands_is_stale() {
         let folder = tempfile::tempdir().unwrap();
-        let (page, files) = files();
+        let (pages, files) = files();
         let output = output(folder.path(), "one");
-        output.replace(&page, &files).unwrap();
-        fs::write(folder.path().join("dist/index.html"), "Trunk was here").unwrap();
-        assert!(output.current().is_none());
+        for name in ["index.html", "hero.html"] {
+            output.replace(&pages, &files).unwrap();
+            fs::write(folder.path().join("dist").join(name), "Trunk was here").unwrap();
+            assert!(output.current().is_none(), "{name}");
+        }
     }
 
     #[test]
     fn a_lost_file_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let (page, files) = files();
+        let (pages, files) = files();
         let output = output(folder.path(), "one");
-        output.replace(&page, &files).unwrap();
-        fs::remove_file(folder.path().join("dist").join(&files[0].name)).unwrap();
-        assert!(output.current().is_none());
+        for file in &files {
+            output.replace(&pages, &files).unwrap();
+            fs::remove_file(folder.path().join("dist").join(&file.name)).unwrap();
+            assert!(output.current().is_none(), "{}", file.name);
+        }
     }
 
     #[test]
     fn precompressed_siblings_lie_beside_the_files_but_not_beside_the_page() {
         let folder = tempfile::tempdir().unwrap();
-        let (page, files) = files();
-        output(folder.path(), "one").replace(&page, &files).unwrap();
+        let (pages, files) = files();
+        output(folder.path(), "one")
+            .replace(&pages, &files)
+            .unwrap();
         let dist = folder.path().join("dist");
         assert!(dist.join(format!("{}.br", files[0].name)).is_file());
         assert!(dist.join(format!("{}.gz", files[0].name)).is_file());
         assert!(!dist.join("index.html.br").exists());
+        assert!(!dist.join("hero.html.br").exists());
     }
 }
