@@ -356,11 +356,40 @@ impl Sessions {
         id: SessionId,
         reason: EndReason,
     ) -> Result<Option<Session>, StoreError> {
+        self.end_noting(id, reason_text(reason)).await
+    }
+
+    /// The same by the Streamlit host: the provider's session lives on, so the next login in
+    /// that browser has to ask for the person anew.
+    ///
+    /// # Errors
+    /// If the store cannot write.
+    pub async fn end_by_host(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.end_noting(id, ENDED_BY_HOST).await
+    }
+
+    /// Whether one of these page cookies led to a session that the host ended.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn was_ended_by_host(&self, page_cookies: &[String]) -> Result<bool, StoreError> {
+        for cookie in page_cookies {
+            let key = KeyHash::of(cookie);
+            let found = self
+                .store
+                .find(HandleKind::PageCookie, key, self.now())
+                .await?;
+            let session = found.and_then(|(_, session)| session);
+            if session.is_some_and(|session| session.ended.as_deref() == Some(ENDED_BY_HOST)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn end_noting(&self, id: SessionId, note: &str) -> Result<Option<Session>, StoreError> {
         let remember_until = self.now().saturating_add(REMEMBER_ENDED_SECONDS);
-        let ended = self
-            .store
-            .end_session(id, reason_text(reason), remember_until)
-            .await?;
+        let ended = self.store.end_session(id, note, remember_until).await?;
         Ok(ended.and_then(|stored| self.open_session(&stored)))
     }
 
@@ -442,8 +471,11 @@ fn bound_to_handle(kind: HandleKind, key: KeyHash) -> Vec<u8> {
     associated
 }
 
-const REASONS: [(EndReason, &str); 6] = [
+/// Stored in place of `signed_out` where the host ended it; told as `signed_out`.
+const ENDED_BY_HOST: &str = "signed_out_by_host";
+const REASONS: [(EndReason, &str); 7] = [
     (EndReason::SignedOut, "signed_out"),
+    (EndReason::SignedOut, ENDED_BY_HOST),
     (EndReason::ProviderLogout, "provider_logout"),
     (EndReason::Expired, "expired"),
     (EndReason::Replaced, "replaced"),

@@ -35,14 +35,29 @@ pub struct AppState {
     config: Config,
     provider: Provider,
     sessions: Sessions,
-    transactions: Transactions,
     cookies: CookiePolicy,
     tokens: AccessTokens,
     sign_out: SignOut,
+    login: Login,
     callback: Callback,
     handoff: Handoff,
     assets: Assets,
     remote_api: RemoteApi,
+}
+
+/// What beginning a login needs.
+#[derive(Clone)]
+pub struct Login {
+    /// The settings.
+    pub config: Config,
+    /// The provider.
+    pub provider: Provider,
+    /// Login transactions.
+    pub transactions: Transactions,
+    /// Sessions.
+    pub sessions: Sessions,
+    /// Cookies.
+    pub cookies: CookiePolicy,
 }
 
 /// What finishing a login needs.
@@ -129,10 +144,17 @@ impl AppState {
             config.clone(),
         );
         Ok(Self {
-            callback: Callback {
+            login: Login {
                 config: config.clone(),
                 provider: provider.clone(),
                 transactions: transactions.clone(),
+                sessions: sessions.clone(),
+                cookies,
+            },
+            callback: Callback {
+                config: config.clone(),
+                provider: provider.clone(),
+                transactions,
                 sessions: sessions.clone(),
                 waiting: waiting.clone(),
                 cookies,
@@ -149,7 +171,6 @@ impl AppState {
             config,
             provider,
             sessions,
-            transactions,
             cookies,
             tokens,
             sign_out,

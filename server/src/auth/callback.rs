@@ -187,7 +187,9 @@ impl Callback {
     ) -> Result<Response, AppError> {
         let (tokens, id_token) = self.tokens(parameters, transaction).await?;
         let session = self.session(&tokens, &id_token).await;
-        let replaced = self.replaced_session(&session, headers).await?;
+        let replaced = self
+            .replaced_session(&session, transaction, headers)
+            .await?;
         let (id, cookie) = self.sessions.create(&session, Caller::Page).await?;
         if let Err(error) = self.hand_over(id, replaced, transaction).await {
             // Nobody holds it, nobody could ever end it.
@@ -308,9 +310,12 @@ impl Callback {
     async fn replaced_session(
         &self,
         session: &Session,
+        transaction: &Transaction,
         headers: &HeaderMap,
     ) -> Result<Option<SessionId>, AppError> {
-        let ids = self.cookies.session_ids(headers, Caller::Page);
+        let mut ids = self.cookies.session_ids(headers, Caller::Page);
+        ids.extend(transaction.page_cookie.clone());
+
         let old = self.sessions.by_cookie(Caller::Page, &ids).await?;
         Ok(old
             .filter(|(old, _)| {

@@ -6,21 +6,19 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, StatusCode, header};
-use oidc::Provider;
+use http::{HeaderMap, StatusCode};
 use shared::error::ErrorCode;
 use url::form_urlencoded;
 
 use super::return_to::ReturnTo;
-use super::transaction::{Transactions, Wanted};
+use super::transaction::Wanted;
 use crate::config::{ResponseMode, Settings};
-use crate::cookies;
+use crate::cookies::{self, Caller};
 use crate::error::AppError;
 use crate::provider_errors::discovery;
 use crate::redirect::see_other;
 use crate::requests::{OwnForm, is_document_navigation, is_prefetch};
-use crate::sessions::Sessions;
-use crate::state::Config;
+use crate::state::Login;
 use crate::values::is_random_256;
 
 /// Longest value of a login option.
@@ -31,10 +29,7 @@ const LONGEST_OPTION: usize = 256;
 /// # Errors
 /// If this is no navigation of a person, or the provider cannot be reached.
 pub async fn by_navigation(
-    State(config): State<Config>,
-    State(provider): State<Provider>,
-    State(transactions): State<Transactions>,
-    State(sessions): State<Sessions>,
+    State(login): State<Login>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
@@ -50,17 +45,9 @@ pub async fn by_navigation(
     let parameters = parameters(query.as_deref().unwrap_or_default());
     let asked = Asked {
         handoff_challenge: None,
-        ..Asked::of(&parameters, &config)
+        ..Asked::of(&parameters, &login.config)
     };
-    begin(
-        asked,
-        &config,
-        &provider,
-        &transactions,
-        &sessions,
-        &headers,
-    )
-    .await
+    login.begin(asked, &headers).await
 }
 
 /// The frame submits its form into the popup.
@@ -68,61 +55,60 @@ pub async fn by_navigation(
 /// # Errors
 /// If the challenge has another shape, or the provider cannot be reached.
 pub async fn by_frame(
-    State(config): State<Config>,
-    State(provider): State<Provider>,
-    State(transactions): State<Transactions>,
-    State(sessions): State<Sessions>,
+    State(login): State<Login>,
     headers: HeaderMap,
     OwnForm(parameters): OwnForm<Vec<(String, String)>>,
 ) -> Result<Response, AppError> {
-    let asked = Asked::of(&parameters, &config);
+    let asked = Asked::of(&parameters, &login.config);
     if !asked.handoff_challenge.as_deref().is_none_or(is_random_256) {
         return Err(AppError::refused(
             ErrorCode::InvalidRequest,
             "The handoff challenge is malformed.",
         ));
     }
-    begin(
-        asked,
-        &config,
-        &provider,
-        &transactions,
-        &sessions,
-        &headers,
-    )
-    .await
+    login.begin(asked, &headers).await
 }
 
-async fn begin(
-    asked: Asked,
-    config: &Config,
-    provider: &Provider,
-    transactions: &Transactions,
-    sessions: &Sessions,
-    headers: &HeaderMap,
-) -> Result<Response, AppError> {
-    let metadata = provider.metadata().await.map_err(discovery)?;
-    let redirect_uri = config.redirect_uri();
-    let request = provider
-        .authorization_request(&metadata, &redirect_uri, &config.scope)
-        .audience(config.audience.as_ref())
-        .response_mode(match config.response_mode {
-            ResponseMode::Query => oidc::ResponseMode::Query,
-            ResponseMode::FormPost => oidc::ResponseMode::FormPost,
-        })
-        .options(&asked.options)
-        .build(sessions.random())
-        .map_err(|error| AppError::Internal(error.into()))?;
-    let wanted = asked.wanted();
-    let set = transactions.begin(&request, wanted, headers, sessions.random(), sessions.now());
-    let mut response = see_other(request.url.as_str());
-    cookies::append(response.headers_mut(), set);
-    // A cached redirect would carry one person's state to another.
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        header::HeaderValue::from_static("no-store"),
-    );
-    Ok(response)
+impl Login {
+    async fn begin(&self, mut asked: Asked, headers: &HeaderMap) -> Result<Response, AppError> {
+        let page_cookies = self.cookies.session_ids(headers, Caller::Page);
+        if self.sessions.was_ended_by_host(&page_cookies).await? {
+            asked.for_the_person_anew();
+        }
+        let metadata = self.provider.metadata().await.map_err(discovery)?;
+        let random = self.sessions.random();
+        let request = self
+            .provider
+            .authorization_request(&metadata, &self.config.redirect_uri(), &self.config.scope)
+            .audience(self.config.audience.as_ref())
+            .response_mode(match self.config.response_mode {
+                ResponseMode::Query => oidc::ResponseMode::Query,
+                ResponseMode::FormPost => oidc::ResponseMode::FormPost,
+            })
+            .options(&asked.options)
+            .build(random)
+            .map_err(|error| AppError::Internal(error.into()))?;
+        let wanted = Wanted {
+            page_cookie: self.lost_page_cookie(page_cookies),
+            ..asked.wanted()
+        };
+        let now = self.sessions.now();
+        let set = self
+            .transactions
+            .begin(&request, wanted, headers, random, now);
+        let mut response = see_other(request.url.as_str());
+        cookies::append(response.headers_mut(), set);
+        Ok(response)
+    }
+
+    /// The page cookie that the provider's cross-site form post will not bring along (`Lax`):
+    /// the callback needs it to end another person's old session (A18).
+    fn lost_page_cookie(&self, page_cookies: Vec<String>) -> Option<String> {
+        match self.config.response_mode {
+            ResponseMode::Query => None,
+            ResponseMode::FormPost => page_cookies.into_iter().next(),
+        }
+    }
 }
 
 /// What a login asks for, after the allow-list.
@@ -155,6 +141,14 @@ impl Asked {
         }
     }
 
+    /// Asks the provider for the person, whatever session it has (`prompt=login`, OpenID
+    /// Connect Core §3.1.2.1), unless the login says itself what it wants.
+    fn for_the_person_anew(&mut self) {
+        if !self.options.iter().any(|(name, _)| name == "prompt") {
+            self.options.push(("prompt".into(), "login".into()));
+        }
+    }
+
     fn wanted(self) -> Wanted {
         let option = |wanted: &str| {
             self.options
@@ -169,6 +163,7 @@ impl Asked {
                 .unwrap_or_default(),
             handoff_challenge: self.handoff_challenge,
             return_to: self.return_to,
+            page_cookie: None,
         }
     }
 }

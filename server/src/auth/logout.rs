@@ -54,17 +54,31 @@ impl SignOut {
     /// # Errors
     /// If the store cannot answer: then nothing was revoked either.
     pub async fn end(&self, id: SessionId, reason: EndReason) -> Result<(), AppError> {
-        // What it held when it ended: a refresh just before may have rotated the token (E38).
-        let Some(session) = self.sessions.end(id, reason).await? else {
-            return Ok(());
-        };
+        let ended = self.sessions.end(id, reason).await?;
+        self.revoke(ended, reason);
+        Ok(())
+    }
+
+    /// The same by the Streamlit host.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn end_by_host(&self, id: SessionId) -> Result<(), AppError> {
+        let ended = self.sessions.end_by_host(id).await?;
+        self.revoke(ended, EndReason::SignedOut);
+        Ok(())
+    }
+
+    /// `ended` is what the session held when it ended: a refresh just before may have rotated
+    /// the token (E38).
+    fn revoke(&self, ended: Option<Session>, reason: EndReason) {
+        let Some(session) = ended else { return };
         tracing::info!(event = "logout", ?reason, "a session ended");
         if let Some(refresh_token) = session.refresh_token.map(RefreshToken::new) {
             let tokens = self.tokens.clone();
             // Nobody waits for the provider to hear of it.
             tokio::spawn(async move { tokens.revoke_quietly(Some(&refresh_token)).await });
         }
-        Ok(())
     }
 
     /// Ends a session, and with `FEDERATED_LOGOUT` all of the same provider session. Its own

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use http::StatusCode;
 use shared::back_channel::RevokeRequest;
-use shared::error::EndReason;
 
 use super::logout::SignOut;
 use crate::error::AppError;
@@ -22,10 +21,10 @@ pub async fn revoke(
     if let Standing::Live(live) = sessions.by_grant(&request.grant).await? {
         if request.everywhere {
             for id in sessions.of_same_subject(&live.session).await? {
-                sign_out.end(id, EndReason::SignedOut).await?;
+                sign_out.end_by_host(id).await?;
             }
         }
-        sign_out.end(live.id, EndReason::SignedOut).await?;
+        sign_out.end_by_host(live.id).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -41,6 +41,8 @@ pub struct Transaction {
     pub max_age: Option<u32>,
     /// `acr_values` that were asked for, to be verified.
     pub acr_values: Vec<String>,
+    /// Page cookie that the response does not bring along.
+    pub page_cookie: Option<String>,
 }
 
 /// Short names: the sealed form must stay below 1 KB with all options in use.
@@ -57,6 +59,8 @@ struct Sealed {
     m: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     a: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    p: Option<String>,
     t: i64,
 }
 
@@ -98,6 +102,7 @@ impl Transactions {
             r: wanted.return_to.map(|place| place.as_str().to_owned()),
             m: wanted.max_age,
             a: wanted.acr_values,
+            p: wanted.page_cookie,
             t: now,
         };
         let payload = serde_json::to_vec(&sealed)
@@ -159,6 +164,7 @@ impl Transactions {
                 .and_then(|place| ReturnTo::parse(&place, &self.settings)),
             max_age: sealed.m,
             acr_values: sealed.a,
+            page_cookie: sealed.p,
         };
         transaction
             .state
@@ -189,6 +195,8 @@ pub struct Wanted {
     pub max_age: Option<u32>,
     /// Requested `acr_values`.
     pub acr_values: Vec<String>,
+    /// Page cookie that the response will not bring along.
+    pub page_cookie: Option<String>,
 }
 
 fn cookie_id(state: &str) -> String {

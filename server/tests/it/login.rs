@@ -435,3 +435,22 @@ async fn a_refusal_by_form_post_shows_an_error_and_makes_no_session() {
     answer.assert_page(409, "login_refused");
     assert!(!answer.sets_session_cookie());
 }
+
+// A18: the provider's cross-site post leaves the Lax cookie of the page at home.
+#[tokio::test]
+async fn a_login_by_form_post_ends_another_persons_session_in_that_browser() {
+    let world = World::with(&[("AUTH0_RESPONSE_MODE", "form_post")]).await;
+    let of_ada = world.browser();
+    form_post_login(&world, &of_ada, "ada").await;
+    of_ada.open("/api/auth/me").await.ok();
+    // The same cookies of ours, but nobody signed in at the provider.
+    let of_linus = world.browser();
+    of_linus.jar.copy_from(&of_ada.jar);
+    form_post_login(&world, &of_linus, "linus").await;
+    let user = of_linus.open("/api/auth/me").await.ok();
+    assert_eq!(user["user"]["sub"], "auth0|linus");
+    of_ada
+        .open("/api/auth/me")
+        .await
+        .assert_page(401, "not_authenticated");
+}

@@ -329,3 +329,25 @@ async fn a_sign_out_key_opens_nothing_and_a_made_up_one_ends_nothing() {
     }
     assert_eq!(is_signed_in(&someone).await, [true; 3]);
 }
+
+// Design §3.14: the provider's session outlives Python's logout, so the next login must not
+// slip the same person in again, even after a reload of the app.
+#[tokio::test]
+async fn a_login_after_the_hosts_logout_asks_for_the_person_anew() {
+    let prompt = |url: &Url| {
+        let mut pairs = url.query_pairs();
+        pairs
+            .find(|(name, _)| name == "prompt")
+            .map(|(_, value)| value.into_owned())
+    };
+    let world = World::new().await;
+    let someone = world.signed_in("ada").await;
+    someone.host.revoke(someone.grant()).await;
+    let authorize = someone.browser.begin_popup(&Handoff::new(&world)).await;
+    assert_eq!(prompt(&authorize).as_deref(), Some("login"));
+
+    let someone = world.signed_in("ada").await;
+    by_frame(&someone.browser).await;
+    let authorize = someone.browser.begin_popup(&Handoff::new(&world)).await;
+    assert_eq!(prompt(&authorize), None, "the provider's session was ended");
+}
