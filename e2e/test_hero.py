@@ -123,17 +123,25 @@ def test_orders_of_other_windows_and_made_up_ones_are_not_obeyed(hero: Tab) -> N
     frame = next(frame for frame in hero.page.frames if "/streamlit/hero" in frame.url)
     # By the frame itself: trusted, but of another window; and a synthetic event, which can
     # name any window and origin, but not be trusted.
-    frame.evaluate(
+    # Read at once: Streamlit's next order would draw over whatever these did.
+    shown = frame.evaluate(
         """(origin) => new Promise((done) => {
+            const shown = () => [
+                document.querySelector('[data-testid=hostname]').textContent,
+                document.querySelector('#component-hero').dataset.state,
+            ];
             const data = {type: 'streamlit:render', args: {hostname: 'Mallory'}};
             const event = new MessageEvent('message', {data, origin, source: window.parent});
             window.dispatchEvent(event);
-            window.addEventListener('message', done, {once: true});  // after the Hero's own
+            const first = shown();
+            window.addEventListener('message', (event) => {  // after the Hero's own listener
+                if (event.source === window) done([first, shown()]);
+            });
             window.postMessage(data, '*');
-        }).then(() => null)""",
+        })""",
         hero.stack.app,
     )
-    expect(part(hero, "hostname")).to_have_text("Component Hero")
+    assert shown == [["Component Hero", "ready"]] * 2
 
 
 def test_a_page_that_may_hold_the_app_gives_no_orders_and_gets_no_events(
