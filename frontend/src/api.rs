@@ -3,18 +3,16 @@
 //!
 //! It must not retry, wait or decide: the state machine does.
 
+use gloo_net::http::Request;
 use js_sys::JSON;
 use shared::auth::{HandoffRequest, LogoutRequest, TicketRequest};
 use shared::error::ErrorCode;
 use shared::routes;
-use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    AbortSignal, Headers, RequestCache, RequestCredentials, RequestInit, RequestRedirect, Response,
-};
+use wasm_bindgen::JsValue;
+use web_sys::{AbortSignal, RequestCache, RequestCredentials, RequestRedirect};
 
+use crate::adapters;
 use crate::login::{HandoffAnswer, LogoutAnswer, TicketAnswer};
-use crate::{adapters, browser};
 
 /// Longer than the 8 s after which the host is told: a late answer is still welcome.
 const REQUEST_TIMEOUT_MS: u32 = 30_000;
@@ -96,35 +94,29 @@ impl Answer {
 }
 
 async fn post(path: &str, body: &JsValue, signal: &AbortSignal) -> Option<Answer> {
-    let headers = Headers::new().ok()?;
-    headers.set(routes::CALLER_HEADER, routes::FRAME).ok()?;
-    headers.set("content-type", "application/json").ok()?;
-    let init = RequestInit::new();
-    init.set_method("POST");
-    init.set_headers(&headers);
-    init.set_body(&JSON::stringify(body).ok()?.into());
-    init.set_credentials(RequestCredentials::SameOrigin);
-    init.set_cache(RequestCache::NoStore);
-    // No route of the frame's redirects: a redirect is somebody else's answer.
-    init.set_redirect(RequestRedirect::Error);
-    init.set_signal(Some(signal));
-    let sent = browser::window().fetch_with_str_and_init(path, &init);
-    let response: Response = JsFuture::from(sent).await.ok()?.dyn_into().ok()?;
+    let body = JSON::stringify(body).ok()?;
+    let response = Request::post(path)
+        .header(routes::CALLER_HEADER, routes::FRAME)
+        .header("content-type", "application/json")
+        .credentials(RequestCredentials::SameOrigin)
+        .cache(RequestCache::NoStore)
+        // No route of the frame's redirects: a redirect is somebody else's answer.
+        .redirect(RequestRedirect::Error)
+        .abort_signal(Some(signal))
+        .body(body)
+        .ok()?
+        .send()
+        .await
+        .ok()?;
     let retry_after_s = response
         .headers()
         .get("retry-after")
-        .ok()
-        .flatten()
         .and_then(|seconds| seconds.trim().parse().ok());
-    let text = JsFuture::from(response.text().ok()?)
-        .await
-        .ok()?
-        .as_string()?;
-    let body = JSON::parse(&text).unwrap_or(JsValue::NULL);
+    let text = response.text().await.ok()?;
     Some(Answer {
         status: response.status(),
         retry_after_s,
-        body,
+        body: JSON::parse(&text).unwrap_or(JsValue::NULL),
     })
 }
 
