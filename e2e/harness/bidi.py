@@ -116,6 +116,9 @@ class BidiPage:
             return nodes
 
         element = {"sharedId": wait_until(find, what=selector)[0]["sharedId"]}
+        # Streamlit gives a frame its height a moment after its content has one.
+        middle = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
+        self.becomes(f"(r => r.height > 0 && r.top + r.height / 2 < innerHeight)({middle})", True)
         move = {"type": "pointerMove", "x": 0, "y": 0}
         pointer = {
             "type": "pointer",

@@ -117,9 +117,11 @@ def solve(model: dict[str, Any] | None) -> None:
 
 
 @auth0.protected(permissions=["write:import"])
-def import_model(text: str) -> None:
+def import_model() -> None:
+    # Read here and not passed as an argument: arguments are those of the last run, and the
+    # click may bring along what was typed since.
     try:
-        answer = ask("POST", "/api/model/import", json.loads(text))
+        answer = ask("POST", "/api/model/import", json.loads(model_text()))
         words = f"“{answer['name']}” with {answer['size']} unknowns is your model now."
         notice = Notice(ok=True, words=words)
     except ValueError:
@@ -263,20 +265,28 @@ def import_page() -> None:
     notice = me().state.get("import_notice")
     if notice is not None:
         show(notice)
-    uploaded = st.file_uploader("A JSON file, as Export makes it", type="json")
-    text = st.text_area("Or paste it here", height=180, placeholder='{"matrix": …, "rhs": …}')
-    if uploaded is not None and uploaded.size <= LARGEST_MODEL_BYTES:
-        text = uploaded.getvalue().decode("utf-8", errors="replace")
-    elif uploaded is not None:
+    uploaded = st.file_uploader("A JSON file, as Export makes it", type="json", key="import_file")
+    st.text_area(
+        "Or paste it here", height=180, placeholder='{"matrix": …, "rhs": …}', key="import_text"
+    )
+    if uploaded is not None and uploaded.size > LARGEST_MODEL_BYTES:
         st.warning("This file is too large for a model.", icon=":material/warning:")
     st.button(
         "Import",
         type="primary",
         icon=":material/upload:",
-        disabled=not text.strip(),
+        disabled=not model_text().strip(),
         on_click=import_model,
-        args=(text,),
     )
+
+
+def model_text() -> str:
+    """What is to be imported: the file if it fits, else what was pasted."""
+    uploaded = st.session_state.get("import_file")
+    if uploaded is not None and uploaded.size <= LARGEST_MODEL_BYTES:
+        return uploaded.getvalue().decode("utf-8", errors="replace")
+    pasted: str | None = st.session_state.get("import_text")
+    return pasted or ""
 
 
 HOME = st.Page(home, title="Home", icon=":material/home:", default=True)
