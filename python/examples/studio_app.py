@@ -284,7 +284,8 @@ def model_text() -> str:
     """What is to be imported: the file if it fits, else what was pasted."""
     uploaded = st.session_state.get("import_file")
     if uploaded is not None and uploaded.size <= LARGEST_MODEL_BYTES:
-        return uploaded.getvalue().decode("utf-8", errors="replace")
+        content: bytes = uploaded.getvalue()
+        return content.decode("utf-8", errors="replace")
     pasted: str | None = st.session_state.get("import_text")
     return pasted or ""
 

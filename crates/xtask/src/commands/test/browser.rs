@@ -24,7 +24,10 @@ pub(crate) fn end_to_end(context: &Context, step: &Step) -> anyhow::Result<Verdi
     let mut command = Command::new(context.workspace.venv_program("pytest"));
     command
         .current_dir(context.workspace.root())
-        .args(["e2e", "--verbose", "-n", WORKERS]);
+        .args(["e2e", "--verbose", "-n", WORKERS])
+        // Real browsers on a busy machine stumble: a test that fails is tried once more, and
+        // the summary names it (R). What is broken fails twice.
+        .args(["--reruns", "1", "-r", "fEsR"]);
     let verdict = pytest(context, step, &mut command)?;
     Ok(verdict)
 }
