@@ -168,3 +168,17 @@ async fn static_files_are_served_encoded_typed_and_revalidated() {
         (StatusCode::NOT_MODIFIED, "")
     );
 }
+
+// Invariant 8: an error page is a page, under whatever address it happens.
+#[tokio::test]
+async fn an_error_page_among_the_files_cannot_be_framed() {
+    let world = World::new().await;
+    let answer = world.browser().open("/static/nothing.js").await;
+    answer.assert_page(404, "not_found");
+    assert_eq!(answer.header("x-frame-options"), "DENY");
+    assert!(
+        answer
+            .header("content-security-policy")
+            .contains("frame-ancestors 'none'")
+    );
+}

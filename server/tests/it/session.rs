@@ -93,3 +93,18 @@ async fn revoke_ends_one_session_and_everywhere_all_of_that_person() {
         .assert(401, "session_ended");
     other.host.session(other.grant()).await.ok();
 }
+
+// Invariant 6: the provider's policy about another scope says nothing about the person.
+#[tokio::test]
+async fn a_denied_wish_for_less_scope_ends_nobodys_session() {
+    let world = World::new().await;
+    let someone = world.signed_in("ada").await;
+    world
+        .tenant
+        .faults()
+        .set(|plan| plan.token.error = Some("access_denied".into()));
+    let wish = json!({"grant": someone.grant(), "scope": "openid"});
+    let answer = someone.host.token_with(wish).await;
+    answer.assert(400, "audience_not_allowed");
+    someone.host.session(someone.grant()).await.ok();
+}
