@@ -409,6 +409,18 @@ impl SessionStore for SqliteStore {
         .await
     }
 
+    async fn count_live(&self, now: i64) -> Result<u64, StoreError> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT count(*) FROM session WHERE ended IS NULL AND expires_at > ?",
+                )?
+                .query_row([now], |row| row.get::<_, i64>(0))
+        })
+        .await
+        .map(i64::unsigned_abs)
+    }
+
     async fn purge(&self, now: i64) -> Result<Purged, StoreError> {
         self.write(move |transaction| {
             let sessions = transaction

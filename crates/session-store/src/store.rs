@@ -151,6 +151,8 @@ pub enum Notice {
     HandoffReady(KeyHash),
     /// A session has ended.
     SessionEnded(SessionId),
+    /// Notices may have been missed (a connection was lost): everybody looks for themselves.
+    Missed,
 }
 
 /// What [`SessionStore::purge`] removed.
@@ -260,6 +262,10 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// Gives a lease back; nothing happens if `holder` does not have it.
     async fn release_lease(&self, key: KeyHash, holder: &[u8]) -> Result<(), StoreError>;
+
+    /// How many sessions are alive, for the operator's metrics. May cost a scan: not for
+    /// requests.
+    async fn count_live(&self, now: i64) -> Result<u64, StoreError>;
 
     /// Removes what nobody needs to remember any more, a bounded number at a time.
     async fn purge(&self, now: i64) -> Result<Purged, StoreError>;

@@ -53,6 +53,7 @@ conformance! {
     purge_removes_only_what_nobody_needs
     subscribers_hear_of_the_end_of_a_session
     touching_moves_the_expiry_only
+    live_sessions_are_counted_without_the_ended_and_the_expired
 }
 
 fn session(id: u8, expires_at: i64) -> NewSession {
@@ -466,4 +467,18 @@ mod sqlite_file {
         .unwrap();
         assert!(SqliteStore::open(&path).is_err());
     }
+}
+
+async fn live_sessions_are_counted_without_the_ended_and_the_expired(store: Arc<dyn SessionStore>) {
+    for (id, expires_at) in [(1, NOW + 60), (2, NOW + 60), (3, NOW + 1), (4, NOW + 60)] {
+        store
+            .create_session(session(id, expires_at), vec![])
+            .await
+            .unwrap();
+    }
+    store
+        .end_session(SessionId([4; 16]), "signed_out", NOW + 100)
+        .await
+        .unwrap();
+    assert_eq!(store.count_live(NOW + 2).await.unwrap(), 2);
 }

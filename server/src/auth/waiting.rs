@@ -91,7 +91,9 @@ impl Waiting {
                 Ok(Notice::HandoffReady(key)) => self.signal(Some(key)),
                 Ok(Notice::SessionEnded(_)) => {}
                 // Some notices are lost: everybody looks for themselves.
-                Err(broadcast::error::RecvError::Lagged(_)) => self.signal(None),
+                Ok(Notice::Missed) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                    self.signal(None);
+                }
                 Err(broadcast::error::RecvError::Closed) => return,
             }
         }
