@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::{random::Random, time::Clock};
+use crate::{discovery::DiscoveryError, random::Random, time::Clock};
 
 /// Served without a thought up to this age.
 const FRESH_FOR: Duration = Duration::from_mins(10);
@@ -29,26 +29,17 @@ const ON_DEMAND_PAUSE: Duration = Duration::from_secs(30);
 pub(crate) trait Source: Send + Sync + 'static {
     /// The parsed document.
     type Document: Send + Sync + 'static;
-    /// Why there is none.
-    type Error: Clone + Send + Sync + 'static;
-
     /// Fetches and checks a new document, in view of the one it would replace.
     fn fetch(
         &self,
         previous: Option<&Self::Document>,
-    ) -> impl Future<Output = Result<Self::Document, Self::Error>> + Send;
-
-    /// The pause that the provider asked for with this failure.
-    fn retry_after(error: &Self::Error) -> Option<Duration>;
-
-    /// For a fetch that ended without an answer.
-    fn interrupted() -> Self::Error;
+    ) -> impl Future<Output = Result<Self::Document, DiscoveryError>> + Send;
 
     /// Name for the log.
     const NAME: &'static str;
 }
 
-type Outcome<S> = Result<Arc<<S as Source>::Document>, <S as Source>::Error>;
+type Outcome<S> = Result<Arc<<S as Source>::Document>, DiscoveryError>;
 
 /// See the module.
 pub(crate) struct CachedDocument<S: Source> {
@@ -72,7 +63,7 @@ struct Shared<S: Source> {
 
 struct State<S: Source> {
     good: Option<Good<S::Document>>,
-    failure: Option<Failure<S::Error>>,
+    failure: Option<Failure>,
     /// Set while a fetch runs; each waiter holds a receiver.
     flight: Option<watch::Receiver<Option<Outcome<S>>>>,
     last_on_demand: Option<Duration>,
@@ -83,8 +74,8 @@ struct Good<D> {
     fetched_at: Duration,
 }
 
-struct Failure<E> {
-    error: E,
+struct Failure {
+    error: DiscoveryError,
     in_a_row: u32,
     pause_until: Duration,
 }
@@ -174,8 +165,10 @@ impl<S: Source> CachedDocument<S> {
         mut waiting: watch::Receiver<Option<Outcome<S>>>,
     ) -> Outcome<S> {
         let outcome = match waiting.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(S::interrupted())),
-            Err(_) => Err(S::interrupted()),
+            Ok(outcome) => outcome
+                .clone()
+                .unwrap_or_else(|| Err(DiscoveryError::interrupted())),
+            Err(_) => Err(DiscoveryError::interrupted()),
         };
         let now = self.shared.clock.elapsed();
         match (outcome, self.shared.state().good_with_age(now)) {
@@ -241,7 +234,7 @@ impl<S: Source> Shared<S> {
             }
             Err(error) => {
                 let in_a_row = state.failure.as_ref().map_or(0, |failure| failure.in_a_row) + 1;
-                let pause = self.pause_after(in_a_row, S::retry_after(error));
+                let pause = self.pause_after(in_a_row, error.retry_after());
                 state.failure = Some(Failure {
                     error: error.clone(),
                     in_a_row,
@@ -278,9 +271,9 @@ impl<S: Source> State<S> {
             .is_some_and(|failure| now < failure.pause_until)
     }
 
-    fn last_error(&self) -> S::Error {
+    fn last_error(&self) -> DiscoveryError {
         self.failure
             .as_ref()
-            .map_or_else(S::interrupted, |failure| failure.error.clone())
+            .map_or_else(DiscoveryError::interrupted, |failure| failure.error.clone())
     }
 }

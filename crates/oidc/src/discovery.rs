@@ -63,6 +63,24 @@ pub enum DiscoveryError {
     Unacceptable(String),
 }
 
+impl DiscoveryError {
+    /// The pause that the provider asked for.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Unacceptable(_) => None,
+        }
+    }
+
+    /// For a fetch that ended without an answer.
+    pub(crate) fn interrupted() -> Self {
+        Self::Unavailable {
+            reason: "the request was interrupted".to_owned(),
+            retry_after: None,
+        }
+    }
+}
+
 /// Cache of one issuer's metadata. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Discovery {
@@ -124,7 +142,6 @@ struct MetadataSource {
 
 impl Source for MetadataSource {
     type Document = Metadata;
-    type Error = DiscoveryError;
     const NAME: &'static str = "metadata";
 
     async fn fetch(&self, previous: Option<&Metadata>) -> Result<Metadata, DiscoveryError> {
@@ -133,20 +150,6 @@ impl Source for MetadataSource {
             tracing::warn!(%error, issuer = %self.issuer, "discovery failed");
         }
         result
-    }
-
-    fn retry_after(error: &DiscoveryError) -> Option<Duration> {
-        match error {
-            DiscoveryError::Unavailable { retry_after, .. } => *retry_after,
-            DiscoveryError::Unacceptable(_) => None,
-        }
-    }
-
-    fn interrupted() -> DiscoveryError {
-        DiscoveryError::Unavailable {
-            reason: "the request was interrupted".to_owned(),
-            retry_after: None,
-        }
     }
 }
 

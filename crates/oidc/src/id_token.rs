@@ -2,6 +2,8 @@
 //! be made nowhere else. The signature is always checked, though the code flow would allow
 //! to rely on TLS alone.
 
+use std::sync::Arc;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
@@ -9,12 +11,12 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    algorithms::AllowedAlgorithms,
-    claims::{Claims, ClockSkew},
+    claims::Claims,
     jwks::SigningKeys,
     jws::UnverifiedJws,
+    provider::ProviderSettings,
     time::UnixTime,
-    types::{AccessToken, ClientId, Issuer, Nonce, RawIdToken, Subject},
+    types::{AccessToken, Issuer, Nonce, RawIdToken, Subject},
     verification::{TokenFault, VerificationError},
 };
 
@@ -55,9 +57,7 @@ pub enum Occasion<'a> {
 #[derive(Clone)]
 pub struct IdTokenVerifier {
     keys: SigningKeys,
-    client_id: ClientId,
-    algorithms: AllowedAlgorithms,
-    clock_skew: ClockSkew,
+    settings: Arc<ProviderSettings>,
 }
 
 /// The proof that a person signed in. Private fields, no other constructor.
@@ -111,19 +111,8 @@ impl VerifiedIdToken {
 
 impl IdTokenVerifier {
     /// A verifier whose policy comes from configuration alone.
-    #[must_use]
-    pub fn new(
-        keys: SigningKeys,
-        client_id: ClientId,
-        algorithms: AllowedAlgorithms,
-        clock_skew: ClockSkew,
-    ) -> Self {
-        Self {
-            keys,
-            client_id,
-            algorithms,
-            clock_skew,
-        }
+    pub(crate) fn new(keys: SigningKeys, settings: Arc<ProviderSettings>) -> Self {
+        Self { keys, settings }
     }
 
     /// Verifies `raw` at the time `now`.
@@ -139,7 +128,7 @@ impl IdTokenVerifier {
     ) -> Result<VerifiedIdToken, VerificationError> {
         // 1. Decryption: encrypted ID tokens are not asked for; five parts are refused here.
         // 7. The algorithm is one of the configured; 8. HMAC cannot be configured.
-        let jws = UnverifiedJws::parse(raw.expose(), &self.algorithms)?;
+        let jws = UnverifiedJws::parse(raw.expose(), &self.settings.algorithms)?;
         // A logout token or an access token under another name (RFC 8725 §3.11).
         if !matches!(jws.media_type.as_deref(), None | Some("jwt")) {
             return Err(TokenFault::WrongType.into());
@@ -162,8 +151,8 @@ impl IdTokenVerifier {
         // 3. to 5. Meant for, and issued to, this client.
         self.check_audience(&claims)?;
         // 9. Not expired; `nbf` is not in the core, but a token may carry it (RFC 7519).
-        let expires_at = claims.check_expiry(now, self.clock_skew)?;
-        claims.check_not_before(now, self.clock_skew)?;
+        let expires_at = claims.check_expiry(now, self.settings.clock_skew)?;
+        claims.check_not_before(now, self.settings.clock_skew)?;
         // 10. Issued lately.
         self.check_issued_at(&claims, now)?;
         let subject = claims.subject()?;
@@ -187,14 +176,14 @@ impl IdTokenVerifier {
 
     fn check_audience(&self, claims: &Claims) -> Result<(), TokenFault> {
         let audiences = claims.audiences()?;
-        if !audiences.contains(&self.client_id.as_str()) {
+        if !audiences.contains(&self.settings.client_id.as_str()) {
             return Err(TokenFault::WrongAudience);
         }
         match claims.optional_string("azp")? {
             // 4. With several audiences the authorized party must be named.
             None if audiences.len() > 1 => Err(TokenFault::MissingClaim("azp")),
             // 5. Named, it must be this client.
-            Some(party) if party != self.client_id.as_str() => {
+            Some(party) if party != self.settings.client_id.as_str() => {
                 Err(TokenFault::WrongAuthorizedParty)
             }
             _ => Ok(()),
@@ -203,7 +192,7 @@ impl IdTokenVerifier {
 
     fn check_issued_at(&self, claims: &Claims, now: UnixTime) -> Result<(), TokenFault> {
         let issued_at = claims
-            .check_issued_at(now, self.clock_skew)?
+            .check_issued_at(now, self.settings.clock_skew)?
             .ok_or(TokenFault::MissingClaim("iat"))?;
         if now.seconds_since(issued_at) > OLDEST_ISSUE_SECONDS {
             return Err(TokenFault::IssuedTooLongAgo);
@@ -220,7 +209,7 @@ impl IdTokenVerifier {
         let auth_time = claims.optional_time("auth_time")?;
         if let Some(max_age) = max_age {
             let auth_time = auth_time.ok_or(TokenFault::MissingClaim("auth_time"))?;
-            let oldest = i64::from(max_age).saturating_add(self.clock_skew.seconds());
+            let oldest = i64::from(max_age).saturating_add(self.settings.clock_skew.seconds());
             if now.seconds_since(auth_time) > oldest {
                 return Err(TokenFault::AuthenticationTooOld);
             }

@@ -2,8 +2,6 @@
 //! `kid` and algorithm. A token can cause a fetch only if it is well-formed, of an allowed
 //! algorithm and names an unknown key, and then twice a minute at most.
 
-use std::time::Duration;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde::Deserialize;
@@ -84,7 +82,6 @@ struct KeySetSource {
 
 impl Source for KeySetSource {
     type Document = KeySet;
-    type Error = DiscoveryError;
     const NAME: &'static str = "signing keys";
 
     async fn fetch(&self, _previous: Option<&KeySet>) -> Result<KeySet, DiscoveryError> {
@@ -95,20 +92,6 @@ impl Source for KeySetSource {
             tracing::warn!(%error, issuer = %metadata.issuer, "fetching the signing keys failed");
         }
         result
-    }
-
-    fn retry_after(error: &DiscoveryError) -> Option<Duration> {
-        match error {
-            DiscoveryError::Unavailable { retry_after, .. } => *retry_after,
-            DiscoveryError::Unacceptable(_) => None,
-        }
-    }
-
-    fn interrupted() -> DiscoveryError {
-        DiscoveryError::Unavailable {
-            reason: "the request was interrupted".to_owned(),
-            retry_after: None,
-        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! Logout tokens, OpenID Connect Back-Channel Logout 1.0 §2.6. The provider says that a
 //! session or a person is signed out; anybody can send one, so all is verified.
 
+use std::sync::Arc;
+
 use crate::{
-    algorithms::AllowedAlgorithms,
-    claims::{Claims, ClockSkew},
+    claims::Claims,
     jwks::SigningKeys,
     jws::UnverifiedJws,
+    provider::ProviderSettings,
     time::UnixTime,
-    types::{ClientId, Issuer, Subject},
+    types::{Issuer, Subject},
     verification::{TokenFault, VerificationError},
 };
 
@@ -22,9 +24,7 @@ const IDENTIFIER_LIMIT: usize = 255;
 #[derive(Clone)]
 pub struct LogoutTokenVerifier {
     keys: SigningKeys,
-    client_id: ClientId,
-    algorithms: AllowedAlgorithms,
-    clock_skew: ClockSkew,
+    settings: Arc<ProviderSettings>,
 }
 
 /// The proof that the provider ended something. Private fields, no other constructor.
@@ -78,19 +78,8 @@ impl VerifiedLogoutToken {
 
 impl LogoutTokenVerifier {
     /// A verifier whose policy comes from configuration alone.
-    #[must_use]
-    pub fn new(
-        keys: SigningKeys,
-        client_id: ClientId,
-        algorithms: AllowedAlgorithms,
-        clock_skew: ClockSkew,
-    ) -> Self {
-        Self {
-            keys,
-            client_id,
-            algorithms,
-            clock_skew,
-        }
+    pub(crate) fn new(keys: SigningKeys, settings: Arc<ProviderSettings>) -> Self {
+        Self { keys, settings }
     }
 
     /// Verifies the token at the time `now`.
@@ -103,7 +92,7 @@ impl LogoutTokenVerifier {
         token: &str,
         now: UnixTime,
     ) -> Result<VerifiedLogoutToken, VerificationError> {
-        let jws = UnverifiedJws::parse(token, &self.algorithms)?;
+        let jws = UnverifiedJws::parse(token, &self.settings.algorithms)?;
         // `logout+jwt` is recommended (§2.4), not required; providers send `JWT` or nothing.
         if !matches!(jws.media_type.as_deref(), None | Some("jwt" | "logout+jwt")) {
             return Err(TokenFault::WrongType.into());
@@ -120,7 +109,10 @@ impl LogoutTokenVerifier {
     ) -> Result<VerifiedLogoutToken, TokenFault> {
         // Steps 3 and 4: issuer, audience, times.
         claims.check_issuer(&issuer)?;
-        if !claims.audiences()?.contains(&self.client_id.as_str()) {
+        if !claims
+            .audiences()?
+            .contains(&self.settings.client_id.as_str())
+        {
             return Err(TokenFault::WrongAudience);
         }
         let expires_at = self.check_times(claims, now)?;
@@ -149,15 +141,15 @@ impl LogoutTokenVerifier {
     /// `exp` came late into the specification: a token without it lives ten minutes.
     fn check_times(&self, claims: &Claims, now: UnixTime) -> Result<UnixTime, TokenFault> {
         let issued_at = claims
-            .check_issued_at(now, self.clock_skew)?
+            .check_issued_at(now, self.settings.clock_skew)?
             .ok_or(TokenFault::MissingClaim("iat"))?;
         if now.seconds_since(issued_at) > OLDEST_ISSUE_SECONDS {
             return Err(TokenFault::IssuedTooLongAgo);
         }
-        claims.check_not_before(now, self.clock_skew)?;
+        claims.check_not_before(now, self.settings.clock_skew)?;
         let end = issued_at.plus_seconds(OLDEST_ISSUE_SECONDS);
         if claims.has("exp") {
-            return Ok(claims.check_expiry(now, self.clock_skew)?.min(end));
+            return Ok(claims.check_expiry(now, self.settings.clock_skew)?.min(end));
         }
         Ok(end)
     }

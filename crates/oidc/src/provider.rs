@@ -120,23 +120,13 @@ impl Provider {
     /// A verifier of this client's ID tokens.
     #[must_use]
     pub fn id_token_verifier(&self) -> IdTokenVerifier {
-        IdTokenVerifier::new(
-            self.keys.clone(),
-            self.settings.client_id.clone(),
-            self.settings.algorithms.clone(),
-            self.settings.clock_skew,
-        )
+        IdTokenVerifier::new(self.keys.clone(), Arc::clone(&self.settings))
     }
 
     /// A verifier of logout tokens for this client.
     #[must_use]
     pub fn logout_token_verifier(&self) -> LogoutTokenVerifier {
-        LogoutTokenVerifier::new(
-            self.keys.clone(),
-            self.settings.client_id.clone(),
-            self.settings.algorithms.clone(),
-            self.settings.clock_skew,
-        )
+        LogoutTokenVerifier::new(self.keys.clone(), Arc::clone(&self.settings))
     }
 
     /// The cache of signing keys, for an [`crate::AccessTokenVerifier`].

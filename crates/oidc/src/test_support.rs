@@ -317,3 +317,21 @@ pub(crate) fn fault<T>(result: Result<T, VerificationError>) -> TokenFault {
         Err(error) => panic!("the token was not judged: {error}"),
     }
 }
+
+/// One test for each claim that is set to a value, or removed by `Value::Null`: `Fixture`
+/// with `claims` and `verify` are the caller's.
+macro_rules! rejects {
+    ($($name:ident: $claim:literal = $value:expr => $fault:expr;)+) => {$(
+        #[tokio::test]
+        async fn $name() {
+            let fixture = Fixture::new().await;
+            let mut claims = fixture.claims();
+            match json!($value) {
+                Value::Null => { claims.as_object_mut().unwrap().remove($claim).unwrap(); }
+                value => claims[$claim] = value,
+            }
+            assert_eq!(fault(fixture.verify(&claims).await), $fault);
+        }
+    )+};
+}
+pub(crate) use rejects;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::test_support::{FakeProvider, Key, NOW, fault};
+use crate::test_support::{FakeProvider, Key, NOW, fault, rejects};
 
 const AUDIENCE: &str = "http://oe.streamlit.app/api";
 
@@ -56,22 +56,6 @@ async fn good_token_opens_the_resource_server() {
     assert_eq!(verified.expires_at(), NOW.plus_seconds(7200));
     assert_eq!(verified.issuer().as_str(), fixture.provider.issuer);
     assert_eq!(verified.claims()["azp"], "client");
-}
-
-/// One test for each claim that is set to a value, or removed by `Value::Null`.
-macro_rules! rejects {
-    ($($name:ident: $claim:literal = $value:expr => $fault:expr;)+) => {$(
-        #[tokio::test]
-        async fn $name() {
-            let fixture = Fixture::new().await;
-            let mut claims = fixture.claims();
-            match json!($value) {
-                Value::Null => { claims.as_object_mut().unwrap().remove($claim).unwrap(); }
-                value => claims[$claim] = value,
-            }
-            assert_eq!(fault(fixture.verify(&claims).await), $fault);
-        }
-    )+};
 }
 
 rejects! {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::test_support::{CLIENT_ID, FakeProvider, Key, NOW, fault};
+use crate::test_support::{CLIENT_ID, FakeProvider, Key, NOW, fault, rejects};
 
 struct Fixture {
     provider: FakeProvider,
@@ -74,22 +74,6 @@ async fn without_expiry_a_token_lives_ten_minutes() {
     claims.as_object_mut().unwrap().remove("exp");
     let verified = fixture.verify(&claims).await.unwrap();
     assert_eq!(verified.expires_at(), NOW.plus_seconds(600));
-}
-
-/// One test for each claim that is set to a value, or removed by `Value::Null`.
-macro_rules! rejects {
-    ($($name:ident: $claim:literal = $value:expr => $fault:expr;)+) => {$(
-        #[tokio::test]
-        async fn $name() {
-            let fixture = Fixture::new().await;
-            let mut claims = fixture.claims();
-            match json!($value) {
-                Value::Null => { claims.as_object_mut().unwrap().remove($claim).unwrap(); }
-                value => claims[$claim] = value,
-            }
-            assert_eq!(fault(fixture.verify(&claims).await), $fault);
-        }
-    )+};
 }
 
 rejects! {
