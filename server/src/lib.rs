@@ -15,6 +15,8 @@ pub mod error;
 pub mod health;
 pub mod host;
 pub mod pages;
+pub mod metrics;
+pub mod observed_store;
 pub mod provider_errors;
 pub mod redirect;
 pub mod remote_api;
@@ -72,6 +74,7 @@ pub fn router(state: AppState) -> Router {
             security_headers::set_security_headers,
         ))
         .layer(from_fn_with_state(state.clone(), request_id::name_request))
+        .layer(from_fn_with_state(state.clone(), metrics::count_request))
         .with_state(state)
 }
 

@@ -14,6 +14,8 @@ use crate::auth::transaction::Transactions;
 use crate::auth::waiting::Waiting;
 use crate::config::Settings;
 use crate::cookies::CookiePolicy;
+use crate::metrics::Metrics;
+use crate::observed_store::ObservedStore;
 use crate::remote_api::RemoteApi;
 use crate::sessions::Sessions;
 
@@ -43,6 +45,7 @@ pub struct AppState {
     handoff: Handoff,
     assets: Assets,
     remote_api: RemoteApi,
+    metrics: Metrics,
 }
 
 /// What beginning a login needs.
@@ -120,6 +123,8 @@ impl AppState {
         } = outside;
         let settings = Arc::new(settings);
         let config = Config(Arc::clone(&settings));
+        let metrics = Metrics::new();
+        let store = Arc::new(ObservedStore::new(store, metrics.clone()));
         let cookies = CookiePolicy::new(&settings);
         let provider = provider(&settings, Arc::clone(&clock), Arc::clone(&random))?;
         let secrets = &settings.session_secrets;
@@ -175,7 +180,20 @@ impl AppState {
             tokens,
             sign_out,
             assets,
+            metrics,
         })
+    }
+
+    /// What is counted here.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The sessions, over the store with its deadlines.
+    #[must_use]
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// Fetches the provider's metadata and keys ahead of the first login. A provider that is
