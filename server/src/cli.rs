@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::assets::Assets;
+use crate::closing::Closing;
 use crate::config::{Lookup, Problem, Settings, StoreLocation, parse_env_file};
 use crate::state::{AppState, Outside};
 use crate::{development, router, serve, telemetry};
@@ -149,7 +150,8 @@ async fn serve_companion(
         tracing::warn!("--dev: for development only. Anyone on this machine can sign in as anyone");
         let (listener, tenant) = development::tenant(&settings).await?;
         tracing::info!("dev tenant on {}", tenant.issuer());
-        tokio::spawn(dev_tenant::serve(listener, tenant, stop_signal()));
+        // To the very end: a login that is being finished still needs it.
+        tokio::spawn(dev_tenant::serve(listener, tenant, std::future::pending()));
     }
     let address = SocketAddr::new(settings.bind_address, settings.port);
     let base = settings.base.to_string();
@@ -168,7 +170,9 @@ async fn serve_companion(
     // With PORT=0 the system has chosen one.
     let address = listener.local_addr()?;
     tracing::info!("component-auth0 listening on {address}, reached as {base}");
-    serve::serve(listener, router(state), stop_signal()).await?;
+    let closing = state.closing().clone();
+    tokio::spawn(close_on_signals(closing.clone()));
+    serve::serve(listener, router(state), &closing).await?;
     Ok(Outcome::Done)
 }
 
@@ -196,6 +200,14 @@ async fn purge_for_ever(store: Arc<dyn SessionStore>) {
                 }
             }
         }
+    }
+}
+
+/// Begins the end at SIGTERM or Ctrl-C; a second one hurries it.
+async fn close_on_signals(closing: Closing) {
+    loop {
+        stop_signal().await;
+        closing.begin();
     }
 }
 

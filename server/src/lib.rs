@@ -8,6 +8,7 @@ pub mod assets;
 pub mod auth;
 pub mod cli;
 pub mod client_address;
+pub mod closing;
 pub mod config;
 pub mod cookies;
 pub mod development;
@@ -101,6 +102,7 @@ fn browser_routes() -> Router<AppState> {
         )
         .route(routes::HANDOFF, post(auth::handoff::handoff))
         .route(routes::TICKET, post(auth::ticket::ticket))
+        .route(routes::WATCH, post(auth::watch::watch))
         .route(routes::ME, get(auth::me::me))
         .route(
             routes::LOGOUT,

@@ -3,7 +3,6 @@
 //! its connection for ever (E40).
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,6 +15,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tower::Service as _;
 
+use crate::closing::Closing;
+
 /// A request's headers arrive within this, or the connection ends.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Headers of a request, all together. Eight login transactions and the session fit.
@@ -27,15 +28,12 @@ const DRAIN: Duration = Duration::from_secs(8);
 /// Out of file descriptors: wait for some to close, rather than spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` until `shutdown` resolves, then lets requests under way finish.
+/// Serves `router` until the process is to end; then requests under way, and the work that
+/// outlives its request, are finished.
 ///
 /// # Errors
 /// None at present: trouble with one connection never ends the others.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, router: Router, closing: &Closing) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -44,11 +42,10 @@ pub async fn serve(
         // The buffer's limit alone lets larger headers pass where one read brings their end.
         .max_header_size(LARGEST_HEADERS)
         .max_headers(MOST_HEADERS);
-    tokio::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
+            () = closing.begun() => break,
         };
         let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -64,11 +61,14 @@ pub async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!("some requests did not finish before the end");
+    let finished = async {
+        graceful.shutdown().await;
+        closing.finished().await;
+    };
+    tokio::select! {
+        () = finished => {}
+        () = tokio::time::sleep(DRAIN) => tracing::warn!("some requests did not finish in time"),
+        () = closing.at_once() => tracing::warn!("ended without waiting for what was under way"),
     }
     Ok(())
 }

@@ -12,6 +12,8 @@ use crate::auth::logout::SignOut;
 use crate::auth::refresh::AccessTokens;
 use crate::auth::transaction::Transactions;
 use crate::auth::waiting::Waiting;
+use crate::auth::watch::Watching;
+use crate::closing::Closing;
 use crate::config::Settings;
 use crate::cookies::CookiePolicy;
 use crate::metrics::Metrics;
@@ -43,6 +45,8 @@ pub struct AppState {
     login: Login,
     callback: Callback,
     handoff: Handoff,
+    watching: Watching,
+    closing: Closing,
     assets: Assets,
     remote_api: RemoteApi,
     metrics: Metrics,
@@ -80,6 +84,8 @@ pub struct Callback {
     pub cookies: CookiePolicy,
     /// Ends what a login replaces.
     pub sign_out: SignOut,
+    /// Waits for logins that are being finished.
+    pub closing: Closing,
 }
 
 /// What handing a login over to its frame needs.
@@ -125,6 +131,7 @@ impl AppState {
         let config = Config(Arc::clone(&settings));
         let metrics = Metrics::new();
         let store = Arc::new(ObservedStore::new(store, metrics.clone()));
+        let closing = Closing::new();
         let cookies = CookiePolicy::new(&settings);
         let provider = provider(&settings, Arc::clone(&clock), Arc::clone(&random))?;
         let secrets = &settings.session_secrets;
@@ -140,8 +147,13 @@ impl AppState {
             cookies,
             Arc::clone(&settings),
         );
-        let waiting = Waiting::new(sessions.clone());
-        let tokens = AccessTokens::new(provider.clone(), sessions.clone(), config.clone());
+        let waiting = Waiting::new(sessions.clone(), closing.clone());
+        let tokens = AccessTokens::new(
+            provider.clone(),
+            sessions.clone(),
+            config.clone(),
+            closing.clone(),
+        );
         let sign_out = SignOut::new(
             sessions.clone(),
             tokens.clone(),
@@ -164,6 +176,7 @@ impl AppState {
                 waiting: waiting.clone(),
                 cookies,
                 sign_out: sign_out.clone(),
+                closing: closing.clone(),
             },
             handoff: Handoff {
                 config: config.clone(),
@@ -172,6 +185,7 @@ impl AppState {
                 cookies,
                 sign_out: sign_out.clone(),
             },
+            watching: Watching::new(sessions.clone(), closing.clone()),
             remote_api: RemoteApi::new(settings.remote_api.clone())?,
             config,
             provider,
@@ -179,6 +193,7 @@ impl AppState {
             cookies,
             tokens,
             sign_out,
+            closing,
             assets,
             metrics,
         })
@@ -194,6 +209,12 @@ impl AppState {
     #[must_use]
     pub const fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// The end of the process: whoever runs it says when.
+    #[must_use]
+    pub const fn closing(&self) -> &Closing {
+        &self.closing
     }
 
     /// Fetches the provider's metadata and keys ahead of the first login. A provider that is

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::EndReason;
+
 /// What a browser may know of the person, for display only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisplayUser {
@@ -26,6 +28,9 @@ pub struct HandoffRequest {
     /// Origin of the Streamlit page, as the browser told the frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_origin: Option<String>,
+    /// How long the answer may be held, in milliseconds: 25 s at most, and if it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<u32>,
 }
 
 /// `POST /api/auth/ticket`: the frame asks who is signed in, and for a ticket.
@@ -97,6 +102,30 @@ pub struct LogoutRequest {
 pub struct LoggedOut {
     /// The provider's end-session page, to be opened in the popup; `None` when it has none.
     pub logout_url: Option<String>,
+}
+
+/// `POST /api/auth/watch`: the frame wants to hear of the end of the session it shows.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct WatchRequest {
+    /// [`SignedIn::reference`] of that session.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// From [`SignedIn::sign_out_key`]; the cookie counts first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_out_key: Option<String>,
+}
+
+/// How the answer to [`WatchRequest`] ends; until then it is white space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Watched {
+    /// The session is over.
+    Ended {
+        /// Why.
+        reason: EndReason,
+    },
+    /// Nothing is known; watch again, after a pause.
+    Again,
 }
 
 /// Answer to `GET /api/ping`.

@@ -12,6 +12,8 @@ pub const LOGIN: &str = "/api/auth/login";
 pub const CALLBACK: &str = "/api/auth/callback";
 /// The frame waits here for the login it began.
 pub const HANDOFF: &str = "/api/auth/handoff";
+/// The frame hears here of the end of its session.
+pub const WATCH: &str = "/api/auth/watch";
 /// Who is signed in, for display.
 pub const ME: &str = "/api/auth/me";
 /// Display data and a one-time ticket for the frame.

@@ -38,6 +38,7 @@ impl Attempt {
             verifier: self.handoff.verifier().to_owned(),
             challenge: Some(challenge.to_owned()),
             host_origin,
+            hold: None,
         })
     }
 }

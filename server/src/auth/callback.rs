@@ -139,7 +139,8 @@ impl Callback {
                 .spend_and_finish(&state, &parameters, &transaction, &headers)
                 .await
         };
-        tokio::spawn(finishing.in_current_span())
+        self.closing
+            .finish(finishing.in_current_span())
             .await
             .unwrap_or_else(|_| Err(AppError::Internal("finishing a login panicked".into())))
     }

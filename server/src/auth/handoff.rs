@@ -4,6 +4,8 @@
 //! but to come here. A claim succeeds once; it gives the frame a cookie of its own and the
 //! first ticket, so that login works where the browser refuses every cookie in the frame.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -13,7 +15,7 @@ use shared::auth::{HandoffRequest, Pending, SignedIn};
 use shared::error::{EndReason, ErrorCode};
 
 use super::ticket::{Binding, mint_ticket};
-use super::waiting::Answer;
+use super::waiting::{Answer, HOLD};
 use crate::client_address::ClientAddress;
 use crate::cookies::{self, Caller};
 use crate::error::AppError;
@@ -31,7 +33,8 @@ const GONE: AppError = AppError::refused(
     "This sign-in was finished elsewhere or has lapsed. Please sign in again.",
 );
 
-/// Long poll, held up to 25 s.
+/// Long poll, held up to 25 s, or as long as the frame wishes: a frame that gave up by
+/// hanging up could lose the login that arrives in that moment.
 ///
 /// # Errors
 /// 400 for malformed values, 403 for a page that is no Streamlit page of ours, 409 and 410
@@ -50,7 +53,10 @@ pub async fn handoff(
     }
     let binding = Binding::optional(request.challenge, request.host_origin, &handoff.config)?;
     let challenge = s256(&request.verifier);
-    match handoff.waiting.claim(&challenge, client.0).await? {
+    let hold = request
+        .hold
+        .map_or(HOLD, |ms| Duration::from_millis(ms.into()));
+    match handoff.waiting.claim(&challenge, client.0, hold).await? {
         Answer::Claimed(id) => handoff.claimed(id, binding, &headers).await,
         Answer::Refused => Err(AppError::refused(
             ErrorCode::LoginRefused,

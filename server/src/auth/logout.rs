@@ -75,9 +75,7 @@ impl SignOut {
         let Some(session) = ended else { return };
         tracing::info!(event = "logout", ?reason, "a session ended");
         if let Some(refresh_token) = session.refresh_token.map(RefreshToken::new) {
-            let tokens = self.tokens.clone();
-            // Nobody waits for the provider to hear of it.
-            tokio::spawn(async move { tokens.revoke_quietly(Some(&refresh_token)).await });
+            self.tokens.revoke_soon(refresh_token);
         }
     }
 

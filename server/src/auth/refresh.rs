@@ -17,6 +17,7 @@ use session_store::{KeyHash, SessionId, StoreError, Updated};
 use shared::error::{EndReason, ErrorCode};
 use tracing::Instrument as _;
 
+use crate::closing::Closing;
 use crate::config::Settings;
 use crate::error::{AppError, causes};
 use crate::sessions::{CachedAccessToken, LiveSession, Session, Sessions, Standing, reference};
@@ -91,6 +92,7 @@ pub struct AccessTokens {
     provider: Provider,
     sessions: Sessions,
     config: Config,
+    closing: Closing,
     holder: Arc<str>,
     refreshing: Arc<Mutex<HashMap<SessionId, Weak<tokio::sync::Mutex<()>>>>>,
 }
@@ -98,12 +100,13 @@ pub struct AccessTokens {
 impl AccessTokens {
     /// Of these sessions at this provider.
     #[must_use]
-    pub fn new(provider: Provider, sessions: Sessions, config: Config) -> Self {
+    pub fn new(provider: Provider, sessions: Sessions, config: Config, closing: Closing) -> Self {
         let holder = random_256(sessions.random()).into();
         Self {
             provider,
             sessions,
             config,
+            closing,
             holder,
             refreshing: Arc::default(),
         }
@@ -125,7 +128,8 @@ impl AccessTokens {
         // refresh token that the provider has just rotated.
         let (tokens, wish) = (self.clone(), wish.clone());
         let renewing = async move { tokens.renewed(live.id, &wish).await };
-        tokio::spawn(renewing.in_current_span())
+        self.closing
+            .finish(renewing.in_current_span())
             .await
             .unwrap_or_else(|_| Err(AppError::Internal("renewing a token panicked".into())))
     }
@@ -396,6 +400,13 @@ impl AccessTokens {
             .or_else(|| before.map(|token| token.permissions.clone()))
             .unwrap_or_default(),
         }
+    }
+
+    /// The same for whoever does not wait for the provider to hear of it.
+    pub fn revoke_soon(&self, refresh_token: RefreshToken) {
+        let tokens = self.clone();
+        self.closing
+            .finish(async move { tokens.revoke_quietly(Some(&refresh_token)).await });
     }
 
     /// Revokes a refresh token at the provider (RFC 7009); a failure is logged, no more.

@@ -1,14 +1,13 @@
 //! The meeting point of popup and frame (invariant 5): results of logins lie here for a
 //! short while, and frames wait here for them, without polling the store.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use session_store::{HandleKind, KeyHash, NewHandle, Notice, SessionId, StoreError, Taken};
-use tokio::sync::{broadcast, watch};
 
+use super::room::{Call, Limits, Room};
+use crate::closing::Closing;
 use crate::sessions::Sessions;
 
 /// A result that nobody claims is void after this.
@@ -19,9 +18,12 @@ const REFUSAL_SECONDS: i64 = 60;
 const REMEMBER_SECONDS: i64 = 600;
 /// An answer is held this long at most: below the usual 30 s of proxies.
 pub const HOLD: Duration = Duration::from_secs(25);
-/// Frames that wait at once, of one client address and in all.
-const MOST_OF_ONE_CLIENT: usize = 256;
-const MOST_IN_ALL: usize = 20_000;
+/// Frames that wait at once. The newest poll of a handoff supersedes the older one.
+const LIMITS: Limits = Limits {
+    of_one_key: 1,
+    of_one_client: 256,
+    in_all: 20_000,
+};
 
 /// What a frame hears.
 pub enum Answer {
@@ -33,7 +35,7 @@ pub enum Answer {
     Gone,
     /// Nothing yet: ask again.
     Pending,
-    /// Too many wait: ask again later.
+    /// Too many wait, or the process ends: ask again later.
     Busy,
 }
 
@@ -41,75 +43,31 @@ pub enum Answer {
 #[derive(Clone)]
 pub struct Waiting {
     sessions: Sessions,
-    waiters: Arc<Mutex<Waiters>>,
-}
-
-#[derive(Default)]
-struct Waiters {
-    /// The newest poll of each handoff; an older one of the same is told to give up.
-    by_handoff: HashMap<KeyHash, Waiter>,
-    by_client: HashMap<IpAddr, usize>,
-    generation: u64,
-}
-
-struct Waiter {
-    generation: u64,
-    signal: watch::Sender<Signal>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Signal {
-    Wait,
-    Look,
-    GiveUp,
-}
-
-/// A place in the waiting room; leaving it gives the place back.
-struct Seat {
-    waiting: Waiting,
-    key: KeyHash,
-    client: IpAddr,
-    generation: u64,
-    signal: watch::Receiver<Signal>,
+    room: Room<KeyHash>,
+    closing: Closing,
 }
 
 impl Waiting {
     /// Over these sessions' store. Spawns the task that hears the store's notices.
     #[must_use]
-    pub fn new(sessions: Sessions) -> Self {
-        let waiting = Self {
-            sessions,
-            waiters: Arc::default(),
+    pub fn new(sessions: Sessions, closing: Closing) -> Self {
+        let room = Room::new(LIMITS);
+        let ready = |notice| match notice {
+            Notice::HandoffReady(key) => Some(key),
+            Notice::SessionEnded(_) | Notice::Missed => None,
         };
-        tokio::spawn(waiting.clone().listen(waiting.sessions.store().subscribe()));
-        waiting
-    }
-
-    async fn listen(self, mut notices: broadcast::Receiver<Notice>) {
-        loop {
-            match notices.recv().await {
-                Ok(Notice::HandoffReady(key)) => self.signal(Some(key)),
-                Ok(Notice::SessionEnded(_)) => {}
-                // Some notices are lost: everybody looks for themselves.
-                Ok(Notice::Missed) | Err(broadcast::error::RecvError::Lagged(_)) => {
-                    self.signal(None);
-                }
-                Err(broadcast::error::RecvError::Closed) => return,
-            }
+        tokio::spawn(room.clone().listen(sessions.store().subscribe(), ready));
+        Self {
+            sessions,
+            room,
+            closing,
         }
     }
 
-    fn signal(&self, key: Option<KeyHash>) {
-        let waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        let look = |waiter: &Waiter| waiter.signal.send_replace(Signal::Look);
-        match key {
-            Some(key) => waiters.by_handoff.get(&key).into_iter().for_each(|waiter| {
-                look(waiter);
-            }),
-            None => waiters.by_handoff.values().for_each(|waiter| {
-                look(waiter);
-            }),
-        }
+    /// How many frames wait, for the operator's metrics.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.room.len()
     }
 
     /// Lays down the result of the login that `challenge` began: a session, or a refusal.
@@ -146,13 +104,19 @@ impl Waiting {
             .await
     }
 
-    /// Waits for the result of the login that `challenge` began, and claims it.
+    /// Waits for the result of the login that `challenge` began, `hold` at most, and claims
+    /// it.
     ///
     /// # Errors
     /// If the store cannot answer.
-    pub async fn claim(&self, challenge: &str, client: IpAddr) -> Result<Answer, StoreError> {
+    pub async fn claim(
+        &self,
+        challenge: &str,
+        client: IpAddr,
+        hold: Duration,
+    ) -> Result<Answer, StoreError> {
         let key = KeyHash::of(challenge);
-        let Some(mut seat) = self.take_seat(key, fair_share(client)) else {
+        let Some(seat) = self.room.supersede(key, client) else {
             // No seat, but never an answer withheld: whoever fills the room delays others'
             // logins a little, and denies none.
             return Ok(match self.look(key).await? {
@@ -160,21 +124,19 @@ impl Waiting {
                 answer => answer,
             });
         };
-        let deadline = tokio::time::sleep(HOLD);
+        let deadline = tokio::time::sleep(hold.min(HOLD));
         tokio::pin!(deadline);
         loop {
-            // The seat was taken first: a result laid down after this look signals it.
+            // The seat was taken first: a result laid down after this look rings its bell.
             let answer = self.look(key).await?;
             if !matches!(answer, Answer::Pending) {
                 return Ok(answer);
             }
             tokio::select! {
                 () = &mut deadline => return Ok(Answer::Pending),
-                heard = seat.signal.changed() => {
-                    let signal = *seat.signal.borrow_and_update();
-                    if heard.is_err() || signal == Signal::GiveUp {
-                        return Ok(Answer::Pending);
-                    }
+                () = self.closing.begun() => return Ok(Answer::Busy),
+                call = seat.called() => if call == Call::GiveUp {
+                    return Ok(Answer::Pending);
                 }
             }
         }
@@ -202,69 +164,5 @@ impl Waiting {
                 Taken::Before(_) | Taken::Lapsed | Taken::Unknown => Answer::Gone,
             },
         )
-    }
-
-    fn take_seat(&self, key: KeyHash, client: IpAddr) -> Option<Seat> {
-        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        let replaces = waiters.by_handoff.contains_key(&key);
-        let of_client = waiters.by_client.get(&client).copied().unwrap_or_default();
-        if !replaces && (waiters.by_handoff.len() >= MOST_IN_ALL || of_client >= MOST_OF_ONE_CLIENT)
-        {
-            return None;
-        }
-        waiters.generation += 1;
-        let generation = waiters.generation;
-        let (sender, signal) = watch::channel(Signal::Wait);
-        if let Some(older) = waiters.by_handoff.insert(
-            key,
-            Waiter {
-                generation,
-                signal: sender,
-            },
-        ) {
-            older.signal.send_replace(Signal::GiveUp);
-        }
-        *waiters.by_client.entry(client).or_default() += 1;
-        Some(Seat {
-            waiting: self.clone(),
-            key,
-            client,
-            generation,
-            signal,
-        })
-    }
-}
-
-/// What counts as one client: an IPv6 network of /64 is commonly one household.
-fn fair_share(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(_) => client,
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(network.into())
-        }
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut waiters = self
-            .waiting
-            .waiters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if waiters
-            .by_handoff
-            .get(&self.key)
-            .is_some_and(|waiter| waiter.generation == self.generation)
-        {
-            waiters.by_handoff.remove(&self.key);
-        }
-        if let Some(count) = waiters.by_client.get_mut(&self.client) {
-            *count -= 1;
-            if *count == 0 {
-                waiters.by_client.remove(&self.client);
-            }
-        }
     }
 }

@@ -3,16 +3,17 @@
 
 use std::net::SocketAddr;
 
+use server::closing::Closing;
+use server::serve::serve;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::harness::World;
 
 struct Listening {
     address: SocketAddr,
-    stop: oneshot::Sender<()>,
+    closing: Closing,
     server: JoinHandle<std::io::Result<()>>,
 }
 
@@ -20,15 +21,12 @@ impl Listening {
     async fn start(world: &World) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async move {
-            stopped.await.ok();
-        };
-        let server = server::serve::serve(listener, world.app.clone(), stopped);
+        let (app, closing) = (world.app.clone(), world.closing.clone());
+        let server = tokio::spawn(async move { serve(listener, app, &closing).await });
         Self {
             address,
-            stop,
-            server: tokio::spawn(server),
+            closing: world.closing.clone(),
+            server,
         }
     }
 
@@ -115,7 +113,7 @@ async fn a_request_under_way_is_finished_after_the_signal_to_stop() {
     let mut first = [0; 12];
     stream.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"HTTP/1.1 100");
-    listening.stop.send(()).unwrap();
+    listening.closing.begin();
     stream.write_all(body.as_bytes()).await.unwrap();
     let mut rest = String::new();
     stream.read_to_string(&mut rest).await.unwrap();

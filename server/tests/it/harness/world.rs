@@ -13,6 +13,7 @@ use dev_tenant::{
 };
 use oidc::{Clock, Random};
 use server::assets::Assets;
+use server::closing::Closing;
 use server::config::{Lookup, Settings};
 use server::state::{AppState, Outside};
 use session_store::SqliteStore;
@@ -36,6 +37,8 @@ pub(crate) struct World {
     pub(crate) tenant: DevTenant,
     pub(crate) clock: FakeClock,
     pub(crate) app: Router,
+    /// Of the companion that serves `app`.
+    pub(crate) closing: Closing,
     pub(crate) base: String,
     pub(crate) exchanges: Arc<Mutex<Vec<Exchange>>>,
     pub(crate) settings: BTreeMap<String, String>,
@@ -77,8 +80,10 @@ impl World {
         tokio::spawn(dev_tenant::serve(listener, tenant.clone(), pending()));
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let random = Arc::new(SeededRandom::new());
+        let (app, closing) = companion(&settings, &directory, &clock, &random);
         Self {
-            app: companion(&settings, &directory, &clock, &random),
+            app,
+            closing,
             tenant,
             clock,
             base,
@@ -94,8 +99,10 @@ impl World {
     pub(crate) fn restarted(&self, changes: &[(&str, &str)]) -> Self {
         let mut settings = self.settings.clone();
         settings.extend(owned(changes));
+        let (app, closing) = companion(&settings, &self.directory, &self.clock, &self.random);
         Self {
-            app: companion(&settings, &self.directory, &self.clock, &self.random),
+            app,
+            closing,
             tenant: self.tenant.clone(),
             clock: self.clock.clone(),
             base: self.base.clone(),
@@ -159,7 +166,7 @@ fn companion(
     directory: &TempDir,
     clock: &FakeClock,
     random: &Arc<SeededRandom>,
-) -> Router {
+) -> (Router, Closing) {
     let has_frontend = settings.contains_key("STATIC_DIR");
     let settings = Settings::parse(&Lookup::of(settings.clone()))
         .unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -177,7 +184,9 @@ fn companion(
         store: Arc::new(store),
         assets,
     };
-    server::router(AppState::new(settings, outside).unwrap())
+    let state = AppState::new(settings, outside).unwrap();
+    let closing = state.closing().clone();
+    (server::router(state), closing)
 }
 
 pub(crate) fn s256(verifier: &str) -> String {

@@ -1,0 +1,95 @@
+//! The end of the process: whoever waits hears of it at once, and what is lost with its
+//! request is finished first (E62).
+//!
+//! It must not know what waits or what is finished.
+
+use std::future::Future;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The signal, and the work to be awaited. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Closing {
+    begun: CancellationToken,
+    at_once: CancellationToken,
+    work: TaskTracker,
+}
+
+impl Closing {
+    /// Of a process that runs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Tells everybody; asked a second time, nothing more is waited for.
+    pub fn begin(&self) {
+        if self.begun.is_cancelled() {
+            self.at_once.cancel();
+        }
+        self.begun.cancel();
+    }
+
+    /// Resolves once the process is to end, however late it is asked.
+    pub async fn begun(&self) {
+        self.begun.cancelled().await;
+    }
+
+    /// Whether it is to end.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.begun.is_cancelled()
+    }
+
+    /// Resolves once nothing more is to be waited for.
+    pub(crate) async fn at_once(&self) {
+        self.at_once.cancelled().await;
+    }
+
+    /// Runs work on a task of its own that the end of the process waits for: its request may
+    /// be gone long before.
+    pub fn finish<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.work.spawn(work)
+    }
+
+    /// Resolves when all such work is done.
+    pub(crate) async fn finished(&self) {
+        self.work.close();
+        self.work.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_asks_late_hears_of_the_end_too() {
+        let closing = Closing::new();
+        assert!(closing.begun().now_or_never().is_none());
+        closing.clone().begin();
+        assert!(closing.has_begun());
+        assert!(closing.begun().now_or_never().is_some());
+        assert!(closing.at_once().now_or_never().is_none());
+        closing.begin();
+        assert!(closing.at_once().now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn work_is_awaited_even_if_nobody_waits_for_its_result() {
+        let closing = Closing::new();
+        let (go, gone) = oneshot::channel::<()>();
+        drop(closing.finish(gone));
+        assert!(closing.finished().now_or_never().is_none());
+        go.send(()).unwrap();
+        closing.finished().await;
+    }
+}
