@@ -165,6 +165,7 @@ async fn serve_companion(
         assets,
     };
     let state = AppState::new(settings, outside)?;
+    tokio::spawn(warn_if_unusable(Arc::clone(&store)));
     tokio::spawn(purge_for_ever(store));
     tokio::spawn(state.clone().warm_up());
     // With PORT=0 the system has chosen one.
@@ -176,11 +177,23 @@ async fn serve_companion(
     Ok(Outcome::Done)
 }
 
+/// A SQLite file is opened now: one that cannot be is a mistake. A Redis is connected to when
+/// it is needed: one that is down keeps no companion from starting.
 fn open_store(location: &StoreLocation) -> anyhow::Result<Arc<dyn SessionStore>> {
-    let StoreLocation::Sqlite(path) = location;
-    let store = SqliteStore::open(path)
-        .with_context(|| format!("SESSION_STORE: {} cannot be opened", path.display()))?;
-    Ok(Arc::new(store))
+    Ok(match location {
+        StoreLocation::Sqlite(path) => Arc::new(
+            SqliteStore::open(path)
+                .with_context(|| format!("SESSION_STORE: {} cannot be opened", path.display()))?,
+        ),
+        StoreLocation::Redis(_) => anyhow::bail!("SESSION_STORE: this build knows no Redis yet"),
+    })
+}
+
+async fn warn_if_unusable(store: Arc<dyn SessionStore>) {
+    if let Err(error) = store.probe().await {
+        let error = crate::error::causes(&error);
+        tracing::warn!(error, "the session store is not ready yet");
+    }
 }
 
 async fn purge_for_ever(store: Arc<dyn SessionStore>) {

@@ -6,6 +6,7 @@ mod lookup;
 mod origin;
 mod parse;
 mod service_client;
+mod session_store;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,6 +21,7 @@ pub use self::lookup::{Lookup, parse_env_file};
 pub use self::origin::{Origin, is_loopback_host};
 use self::parse::Parser;
 pub use self::service_client::ServiceClient;
+pub use self::session_store::StoreLocation;
 
 /// The development secret between companion and Streamlit host. Published: it protects
 /// nothing, and is refused unless the base URL is loopback.
@@ -73,7 +75,7 @@ pub struct Settings {
     /// `API_CLIENT_ID`, `API_CLIENT_SECRET` and `API_AUDIENCE` (`AUTH0_AUDIENCE`): our own
     /// machine-to-machine access to the remote API.
     pub service_client: Option<ServiceClient>,
-    /// `SESSION_STORE` (`sqlite:component-auth0.db`).
+    /// `SESSION_STORE` (`sqlite:component-auth0.db`), or a Redis URL for several companions.
     pub session_store: StoreLocation,
     /// `SESSION_ROLLING_SECONDS` (86400) and `SESSION_ABSOLUTE_SECONDS` (604800).
     pub lifetimes: Lifetimes,
@@ -81,7 +83,7 @@ pub struct Settings {
     pub federated_logout: bool,
     /// `LOGOUT_ID_TOKEN_HINT` (false): send the ID token to the end-session page.
     pub logout_id_token_hint: bool,
-    /// `TRUSTED_PROXIES`: whose `X-Forwarded-For` is believed.
+    /// `TRUSTED_PROXIES` (none): whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// `STATIC_DIR` (`dist`): the built frontend.
     pub static_dir: PathBuf,
@@ -98,13 +100,6 @@ pub enum ResponseMode {
     Query,
     /// As a form post (OAuth 2.0 Form Post Response Mode).
     FormPost,
-}
-
-/// Where sessions live.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum StoreLocation {
-    /// `sqlite:PATH`.
-    Sqlite(PathBuf),
 }
 
 /// How long a session lives, in seconds.

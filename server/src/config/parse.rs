@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use oidc::{AllowedAlgorithms, Audience, ClientId, ClientSecret, ClockSkew, Issuer, Scope};
 use secrecy::SecretString;
 use url::Url;
@@ -11,7 +12,7 @@ use url::Url;
 use super::origin::is_loopback_host;
 use super::{
     DEVELOPMENT_AUTH0_SECRET, DEVELOPMENT_STREAMLIT_SECRET, Lifetimes, LogFormat, Lookup, Origin,
-    Problem, ResponseMode, Settings, StoreLocation,
+    Problem, ResponseMode, Settings,
 };
 
 const MIN_SECRET_BYTES: usize = 32;
@@ -31,7 +32,7 @@ const DEVELOPMENT_ORIGINS: &str = "http://localhost:4010,http://127.0.0.1:4010";
 pub(super) struct Parser<'a> {
     pub(super) lookup: &'a Lookup,
     pub(super) problems: Vec<Problem>,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl<'a> Parser<'a> {
@@ -92,10 +93,7 @@ impl<'a> Parser<'a> {
             federated_logout: self.one_of("FEDERATED_LOGOUT", &[("true", true), ("false", false)]),
             logout_id_token_hint: self
                 .one_of("LOGOUT_ID_TOKEN_HINT", &[("false", false), ("true", true)]),
-            trusted_proxies: self.parsed_list(
-                "TRUSTED_PROXIES",
-                "list addresses or networks like 10.0.0.0/8",
-            ),
+            trusted_proxies: self.trusted_proxies(base.as_ref()),
             static_dir: PathBuf::from(self.lookup.value("STATIC_DIR").unwrap_or("dist")),
             log_format: self.one_of(
                 "LOG_FORMAT",
@@ -411,6 +409,16 @@ impl<'a> Parser<'a> {
         origins
     }
 
+    fn trusted_proxies(&mut self, base: Option<&Origin>) -> Vec<IpNet> {
+        const NAME: &str = "TRUSTED_PROXIES";
+        // We speak plain http: where people come by https, something of the operator's is
+        // between, and every request bears its address.
+        if self.lookup.value(NAME).is_none() && base.is_some_and(Origin::is_https) {
+            self.warnings.push("TRUSTED_PROXIES is unset: behind a reverse proxy every visitor counts as one client; list the proxies' addresses".into());
+        }
+        self.parsed_list(NAME, "list addresses or networks like 10.0.0.0/8")
+    }
+
     fn remote_api(&mut self) -> Option<Url> {
         let text = self
             .lookup
@@ -431,18 +439,6 @@ impl<'a> Parser<'a> {
                 None
             }
         }
-    }
-
-    fn session_store(&mut self) -> StoreLocation {
-        let text = self
-            .lookup
-            .value("SESSION_STORE")
-            .unwrap_or("sqlite:component-auth0.db");
-        let path = text.strip_prefix("sqlite:").filter(|path| !path.is_empty());
-        if path.is_none() {
-            self.problem("SESSION_STORE", "must be sqlite:PATH");
-        }
-        StoreLocation::Sqlite(PathBuf::from(path.unwrap_or_default()))
     }
 
     fn lifetimes(&mut self) -> Lifetimes {

@@ -1,8 +1,10 @@
 //! Each refusal, by changing one thing in a good configuration.
 
+use secrecy::ExposeSecret as _;
+
 use super::*;
 
-const GOOD: [(&str, &str); 8] = [
+const GOOD: [(&str, &str); 9] = [
     ("AUTH0_BASE_URL", "https://login.example.org"),
     ("AUTH0_ISSUER_BASE_URL", "https://tenant.eu.auth0.com"),
     ("AUTH0_SECRET", "0123456789abcdef0123456789abcdef"),
@@ -11,6 +13,7 @@ const GOOD: [(&str, &str); 8] = [
     ("STREAMLIT_ORIGINS", "https://app.example.org"),
     ("STREAMLIT_SECRET", "fedcba9876543210fedcba9876543210"),
     ("AUTH0_AUDIENCE", "https://api.example.org"),
+    ("TRUSTED_PROXIES", "10.0.0.0/8"),
 ];
 
 fn with(changes: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
@@ -96,6 +99,12 @@ fn refuses_each_bad_value_and_names_its_variable() {
         ("PORT", "65536"),
         ("HOST", "not-an-address"),
         ("SESSION_STORE", "postgres://db"),
+        ("SESSION_STORE", "redis://:canary@"),
+        (
+            "SESSION_STORE",
+            "rediss://:canary@cache.example.org/#insecure",
+        ),
+        ("SESSION_STORE_FILE", "/nonexistent/store"),
         ("SESSION_ROLLING_SECONDS", "604801"),
         ("SESSION_ABSOLUTE_SECONDS", "-1"),
         ("FEDERATED_LOGOUT", "maybe"),
@@ -151,6 +160,45 @@ fn understands_the_2022_names_and_forms() {
         settings.warnings.len(),
         2,
         "the development secret, and the shared host"
+    );
+}
+
+#[test]
+fn warns_of_visitors_that_all_count_as_one_and_of_a_store_in_the_clear() {
+    for (changes, about) in [
+        (("TRUSTED_PROXIES", ""), "TRUSTED_PROXIES is unset: "),
+        (
+            ("SESSION_STORE", "redis://:canary@cache.example.org"),
+            "SESSION_STORE: ",
+        ),
+    ] {
+        let warnings = with(&[changes]).unwrap().warnings;
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].starts_with(about) && !warnings[0].contains("canary"));
+    }
+    // On plain http there is no proxy that ends the TLS.
+    let development = [
+        ("AUTH0_BASE_URL", "http://localhost:3001"),
+        ("STREAMLIT_ORIGINS", "http://127.0.0.1:4010"),
+        ("TRUSTED_PROXIES", ""),
+        ("SESSION_STORE", "redis://localhost:6379/1"),
+    ];
+    assert!(with(&development).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn the_url_of_a_store_is_a_secret() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "rediss://user:canary@cache.example.org/2\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let settings = with(&[("SESSION_STORE_FILE", path)]).unwrap();
+    assert!(!format!("{:?}", settings.session_store).contains("canary"));
+    let StoreLocation::Redis(url) = settings.session_store else {
+        panic!("it is a Redis");
+    };
+    assert_eq!(
+        url.expose_secret(),
+        "rediss://user:canary@cache.example.org/2"
     );
 }
 

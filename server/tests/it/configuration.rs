@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-const GOOD: [(&str, &str); 8] = [
+const GOOD: [(&str, &str); 9] = [
     ("AUTH0_BASE_URL", "https://login.example.org"),
     ("AUTH0_ISSUER_BASE_URL", "https://tenant.eu.auth0.com"),
     ("AUTH0_SECRET", "0123456789abcdef0123456789abcdef"),
@@ -14,6 +14,7 @@ const GOOD: [(&str, &str); 8] = [
     ("STREAMLIT_ORIGINS", "https://app.example.org"),
     ("STREAMLIT_SECRET", "fedcba9876543210fedcba9876543210"),
     ("AUTH0_AUDIENCE", "https://api.example.org"),
+    ("TRUSTED_PROXIES", "10.0.0.0/8"),
 ];
 
 fn run(directory: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
@@ -49,6 +50,19 @@ fn a_good_configuration_is_good() {
     assert_eq!(
         (status, lines),
         (Some(0), vec!["the configuration is good".to_owned()])
+    );
+}
+
+#[test]
+fn a_warning_is_told_and_the_configuration_is_good_all_the_same() {
+    let (status, lines) = check(&["check-config"], &[("TRUSTED_PROXIES", "")]);
+    assert_eq!(status, Some(0));
+    assert_eq!(
+        lines,
+        [
+            "warning: TRUSTED_PROXIES is unset: behind a reverse proxy every visitor counts as one client; list the proxies' addresses",
+            "the configuration is good",
+        ]
     );
 }
 

@@ -2,8 +2,9 @@
 
 use http::StatusCode;
 use serde_json::json;
+use session_store::{KeyHash, SessionStore as _, SqliteStore};
 
-use crate::harness::{SignedIn, World};
+use crate::harness::{Handoff, Host, SignedIn, World};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -61,6 +62,25 @@ async fn a_session_ends_after_a_week_however_much_it_is_used() {
     }
     world.clock.advance(DAY / 2 - 1);
     someone.host.session(someone.grant()).await.ok();
+    world.clock.advance(1);
+    assert_expired(&someone).await;
+}
+
+// A04: rows are not sealed. Whoever can write to the store, or a companion with a clock that
+// is wrong, cannot keep a session beyond its absolute end.
+#[tokio::test]
+async fn a_row_that_says_otherwise_does_not_outlive_the_absolute_end() {
+    let world = World::new().await;
+    let someone = world.signed_in("ada").await;
+    someone.browser.jar.ignore_expiry();
+    let began = world.clock.seconds();
+    let store = SqliteStore::open(&world.directory.path().join("sessions.db")).unwrap();
+    let subject = KeyHash::of_parts(&[world.tenant.issuer(), "auth0|ada"]);
+    let ids = store.sessions_of_subject(subject).await.unwrap();
+    store.touch_session(ids[0], began + 30 * DAY).await.unwrap();
+    world.clock.advance(7 * DAY - 1);
+    let session = someone.host.session(someone.grant()).await.ok();
+    assert_eq!(session["session_expires_at"], began + 7 * DAY);
     world.clock.advance(1);
     assert_expired(&someone).await;
 }
@@ -146,6 +166,66 @@ async fn a_new_secret_before_the_old_one_keeps_sessions_and_logins_under_way() {
     let callback = browser.authenticate(&authorize, "grace").await;
     let answer = browser.before(&rotated).arrive(&callback).await;
     assert_eq!(answer.header("location"), "/signed-in");
+}
+
+// E51: each use seals a session anew, so that the old secret can go once all were used.
+#[tokio::test]
+async fn after_a_rotation_the_old_secret_can_go_once_every_session_was_used() {
+    const NEW: &str = "the-next-session-secret-of-the-companion";
+    let world = World::new().await;
+    let by_host = world.signed_in("ada").await;
+    let by_frame = world.signed_in("grace").await;
+    let by_page = world.browser();
+    by_page.page_login("linus").await;
+    let unused = world.signed_in("ada").await;
+    let old = &world.settings["AUTH0_SECRET"];
+    let rotated = world.restarted(&[("AUTH0_SECRET", &format!("{NEW},{old}"))]);
+    let host = by_host.host.before(&rotated);
+    host.session(by_host.grant()).await.ok();
+    let frame = by_frame.browser.before(&rotated);
+    frame.ticket(&by_frame.host).await.ok();
+    by_page.before(&rotated).page_get("/api/auth/me").await.ok();
+
+    let new_alone = world.restarted(&[("AUTH0_SECRET", NEW)]);
+    let session = host.before(&new_alone).session(by_host.grant()).await.ok();
+    assert_eq!(session["user"], by_host.redeemed["user"]);
+    frame.before(&new_alone).ticket(&by_frame.host).await.ok();
+    let me = by_page.before(&new_alone).page_get("/api/auth/me").await;
+    assert_eq!(me.ok()["user"]["sub"], "auth0|linus");
+    // Whoever did not come by has to sign in again: no session, and no fault.
+    let late = unused.host.before(&new_alone);
+    late.session(unused.grant())
+        .await
+        .assert(401, "session_ended");
+    unused
+        .browser
+        .before(&new_alone)
+        .page_get("/api/auth/me")
+        .await
+        .assert(401, "not_authenticated");
+}
+
+// E51: what lives for minutes only is opened with the old secret, and never sealed anew.
+#[tokio::test]
+async fn a_rotation_breaks_no_login_ticket_or_handoff_under_way() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let (handoff, host) = (Handoff::new(&world), Host::new(&world));
+    let authorize = browser.begin_popup(&handoff).await;
+    let someone = world.signed_in("grace").await;
+    let minted = someone.browser.ticket(&someone.host).await.ok();
+    let old = &world.settings["AUTH0_SECRET"];
+    let secrets = format!("the-next-session-secret-of-the-companion,{old}");
+    let rotated = world.restarted(&[("AUTH0_SECRET", &secrets)]);
+    let browser = browser.before(&rotated);
+    let callback = browser.authenticate(&authorize, "ada").await;
+    let answer = browser.arrive(&callback).await;
+    assert_eq!(answer.header("location"), "/signed-in");
+    let frame = browser.claim(&handoff, &host).await.ok();
+    let ticket = frame["ticket"].as_str().unwrap();
+    host.before(&rotated).redeem(ticket).await.ok();
+    let ticket = minted["ticket"].as_str().unwrap();
+    someone.host.before(&rotated).redeem(ticket).await.ok();
 }
 
 // E51: no session, and no fault either.

@@ -1,0 +1,170 @@
+//! From a cookie, grant or key to the session behind it: which sessions live, and what each
+//! use does to one.
+
+use session_store::{HandleKind, KeyHash, SessionId, StoreError, StoredSession, Updated};
+use shared::error::EndReason;
+
+use super::ending::reason_from;
+use super::record::{LiveSession, Session, Standing};
+use super::{Sessions, cookie_kind};
+use crate::cookies::Caller;
+use crate::error::causes;
+
+impl Sessions {
+    /// The live session of the first cookie id that leads to one, and moves its expiry.
+    /// The flag says whether that happened: the cookie is to be renewed then.
+    ///
+    /// # Errors
+    /// If the store cannot answer: that is not "nobody is signed in".
+    pub async fn by_cookie(
+        &self,
+        caller: Caller,
+        ids: &[String],
+    ) -> Result<Option<(LiveSession, Option<String>)>, StoreError> {
+        for id in ids {
+            if let Some(Standing::Live(mut live)) =
+                self.standing(cookie_kind(caller), KeyHash::of(id)).await?
+            {
+                let renewed = self.note_use(&mut live).await;
+                return Ok(Some((*live, renewed.then(|| id.clone()))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What became of the session behind a grant.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn by_grant(&self, grant: &str) -> Result<Standing, StoreError> {
+        let standing = self.standing(HandleKind::Grant, KeyHash::of(grant)).await?;
+        match standing {
+            Some(Standing::Live(mut live)) => {
+                self.note_use(&mut live).await;
+                Ok(Standing::Live(live))
+            }
+            Some(ended) => Ok(ended),
+            None => Ok(Standing::Ended(EndReason::Unknown)),
+        }
+    }
+
+    /// The live session that a sign-out key ends.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn by_sign_out_key(&self, key: &str) -> Result<Option<LiveSession>, StoreError> {
+        match self
+            .standing(HandleKind::SignOutKey, KeyHash::of(key))
+            .await?
+        {
+            Some(Standing::Live(live)) => Ok(Some(*live)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn standing(
+        &self,
+        kind: HandleKind,
+        key: KeyHash,
+    ) -> Result<Option<Standing>, StoreError> {
+        let Some((_, session)) = self.store.find(kind, key, self.now()).await? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            session.map_or(Standing::Ended(EndReason::Unknown), |stored| {
+                self.judge(&stored)
+            }),
+        ))
+    }
+
+    /// The session by id, alive or ended.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn by_id(&self, id: SessionId) -> Result<Standing, StoreError> {
+        let stored = self.store.load_session(id).await?;
+        Ok(
+            stored.map_or(Standing::Ended(EndReason::Unknown), |stored| {
+                self.judge(&stored)
+            }),
+        )
+    }
+
+    /// Lifetimes hold whatever cookie or row says (A04): both limits are checked here.
+    fn judge(&self, stored: &StoredSession) -> Standing {
+        if let Some(reason) = &stored.ended {
+            return Standing::Ended(reason_from(reason));
+        }
+        let now = self.now();
+        if stored.expires_at <= now {
+            return Standing::Ended(EndReason::Expired);
+        }
+        match self.open_session(stored) {
+            // Its key is gone (rotated away): no session, and no fault either (E51).
+            None => Standing::Ended(EndReason::Unknown),
+            // Not left to the row, which is capped when it is written: a row is not sealed.
+            Some((session, _)) if session.absolute_expiry <= now => {
+                Standing::Ended(EndReason::Expired)
+            }
+            Some((session, is_stale)) => Standing::Live(Box::new(LiveSession {
+                id: stored.id,
+                version: stored.version,
+                expires_at: stored.expires_at.min(session.absolute_expiry),
+                session,
+                is_stale,
+            })),
+        }
+    }
+
+    /// When a session ends unless it is used again after now.
+    pub(super) fn rolling_expiry(&self, session: &Session) -> i64 {
+        self.now()
+            .saturating_add(self.lifetimes.rolling)
+            .min(session.absolute_expiry)
+    }
+
+    /// A use moves the payload to the newest secret, and the rolling expiry on. `true`: the
+    /// expiry was moved. A store that can be read but not written does not keep anybody
+    /// from what they have: the next use tries again.
+    async fn note_use(&self, live: &mut LiveSession) -> bool {
+        let noted = match self.seal_anew(live).await {
+            Ok(()) => self.prolong(live).await,
+            failed => failed.map(|()| false),
+        };
+        noted.unwrap_or_else(|error| {
+            let error = causes(&error);
+            tracing::warn!(error, "a use of a session could not be noted");
+            false
+        })
+    }
+
+    /// Rotation of `AUTH0_SECRET` (E51): once all sessions were used, the old one can go.
+    async fn seal_anew(&self, live: &mut LiveSession) -> Result<(), StoreError> {
+        if !live.is_stale {
+            return Ok(());
+        }
+        let sealed = self.seal_session(live.id, &live.session);
+        let updated = self
+            .store
+            .update_session(live.id, live.version, sealed, live.expires_at)
+            .await?;
+        // A conflict needs no second try: whoever wrote meanwhile sealed it, or ended it.
+        if updated == Updated::Done {
+            live.version += 1;
+            live.is_stale = false;
+        }
+        Ok(())
+    }
+
+    /// Moves the rolling expiry when that gains enough to be worth a write.
+    async fn prolong(&self, live: &mut LiveSession) -> Result<bool, StoreError> {
+        let expires_at = self.rolling_expiry(&live.session);
+        let worth_it = (self.lifetimes.rolling / 24).min(3600);
+        if expires_at - live.expires_at <= worth_it {
+            return Ok(false);
+        }
+        self.store.touch_session(live.id, expires_at).await?;
+        live.expires_at = expires_at;
+        Ok(true)
+    }
+}
