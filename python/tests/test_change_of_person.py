@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from companion import FakeCompanion, Person
-from test_component_host import Page, login_app
+from component_page import Page, login_app
 
 
 def two_components_app() -> None:

@@ -368,15 +368,39 @@ def test_network_trouble_keeps_the_person_until_the_token_expires(
         lambda _: error(401, "invalid_host_credential"),
         lambda _: httpx.Response(401, text="<h1>log in to the proxy</h1>"),
         lambda _: error(500, "session_ended"),
+        lambda _: error(503, "store_unavailable"),
+        lambda _: error(503, "provider_unavailable"),
         lambda _: httpx.Response(200, json={"user": None}),
+        unreachable,
     ],
 )
 def test_only_the_companions_own_word_ends_a_session(companion: FakeCompanion, fault: Any) -> None:
     sign_in = signed_in(companion)
+    sign_in.take_change()
+    session = sign_in.session
+    assert session is not None
+    session.state["draft"] = 1
     companion.faults["session"] = fault
     companion.clock.advance(10)
     sign_in.refresh()
+    assert companion.calls["session"] == 1
+    assert sign_in.session is session
+    assert session.check()
+    assert session.state == {"draft": 1}
+    assert not sign_in.take_change()
+    assert sign_in.command is None
+
+
+def test_a_wrong_host_credential_alarms_and_signs_nobody_out(
+    companion: FakeCompanion, caplog: pytest.LogCaptureFixture
+) -> None:
+    sign_in = signed_in(companion)
+    companion.faults["session"] = lambda _: error(401, "invalid_host_credential")
+    companion.clock.advance(10)
+    sign_in.refresh()
+    alarms = [record for record in caplog.records if record.levelname == "ERROR"]
     assert state_of(sign_in) == "signed_in"
+    assert ["STREAMLIT_SECRET differs" in alarm.getMessage() for alarm in alarms] == [True]
 
 
 def test_reauthentication_gives_the_person_a_button(companion: FakeCompanion) -> None:
@@ -410,10 +434,9 @@ def test_a_refusal_of_an_older_grant_leaves_a_renewed_login_alone(
     login = session._login
     assert login is not None
     login._on_refused = renewed_first
-    with pytest.raises(SessionEnded):
-        session.access_token()
-    assert state_of(sign_in) == "signed_in"
     assert session.access_token().startswith("canary-access-token")
+    assert state_of(sign_in) == "signed_in"
+    assert dict(companion.calls) == {"redeem": 2, "token": 1}
 
 
 def test_a_standing_of_somebody_else_is_no_standing(companion: FakeCompanion) -> None:

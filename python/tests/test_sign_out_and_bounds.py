@@ -50,33 +50,6 @@ def test_the_logout_command_stays_until_the_next_sign_in(companion: FakeCompanio
     assert "prompt" not in sign_in.frame_args({})["login_options"]
 
 
-def test_sign_out_is_local_at_once_and_retried_at_the_companion(companion: FakeCompanion) -> None:
-    sign_in = signed_in(companion)
-    companion.faults["revoke"] = unreachable
-    sign_in.sign_out()
-    assert state_of(sign_in) == "signed_out"
-    assert companion.sessions["ref-1"].end_reason is None
-    sign_in.refresh()
-    assert companion.calls["revoke"] == 1  # not due yet
-    companion.faults.clear()
-    companion.clock.advance(2)
-    sign_in.refresh()
-    assert companion.sessions["ref-1"].end_reason == "signed_out"
-    companion.clock.advance(100)
-    sign_in.refresh()
-    assert companion.calls["revoke"] == 2
-
-
-def test_an_unconfirmed_sign_out_is_given_up_in_the_end(companion: FakeCompanion) -> None:
-    sign_in = signed_in(companion)
-    companion.faults["revoke"] = unreachable
-    sign_in.sign_out()
-    for _ in range(50):
-        companion.clock.advance(1000)
-        sign_in.refresh()
-    assert companion.calls["revoke"] == 8
-
-
 def test_everywhere_is_passed_on(companion: FakeCompanion) -> None:
     sign_in = signed_in(companion)
     sign_in.sign_out(everywhere=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ._actions import ActionResult
 from ._allowed_request import AllowedRequest
-from ._component import current_session, last_error, login, logout, status
+from ._component import current_session, last_error, login, logout, sign_out_reason, status
 from ._component_event import ComponentEvent
 from ._component_host import ComponentHost, run_component
 from ._exceptions import (
@@ -37,6 +37,7 @@ from ._guards import protected, require_login
 from ._machine import M2MClient
 from ._mailbox import EventReport
 from ._navigation import navigation
+from ._reasons import SignOutReason
 from ._session import Session
 from ._settings import Settings
 from ._streamlit import app_settings as settings
@@ -65,6 +66,7 @@ __all__ = [
     "SessionEnded",
     "Settings",
     "SettingsError",
+    "SignOutReason",
     "TicketRefused",
     "TokenRefused",
     "TooManyAttempts",
@@ -79,6 +81,7 @@ __all__ = [
     "require_login",
     "run_component",
     "settings",
+    "sign_out_reason",
     "status",
     "user_menu",
 ]

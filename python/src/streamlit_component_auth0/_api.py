@@ -84,11 +84,18 @@ def _strip_elsewhere(origin: str, request: httpx.Request) -> None:
         request.headers.pop("Authorization", None)
 
 
-class PinnedClient(httpx.Client):
-    """An `httpx.Client` for one origin."""
+def _anybody() -> None:
+    return None
 
-    def __init__(self, origin: str, **httpx_kw: Any) -> None:
+
+class PinnedClient(httpx.Client):
+    """An `httpx.Client` for one origin, for as long as `admit` lets requests out."""
+
+    def __init__(
+        self, origin: str, *, admit: Callable[[], None] = _anybody, **httpx_kw: Any
+    ) -> None:
         self._origin = origin
+        self._admit = admit
         hooks = dict(httpx_kw.pop("event_hooks", None) or {})
         hooks["request"] = [*hooks.get("request", []), self._before_request]
         super().__init__(event_hooks=hooks, **_with_defaults(httpx_kw))
@@ -101,16 +108,28 @@ class PinnedClient(httpx.Client):
 
         Raises:
             ForeignOrigin: It is for another one.
+            NotSignedIn: The session is over.
         """
         require_origin(self._origin, request)
-        return super().send(request, **kwargs)
+        self._admit()
+        try:
+            return super().send(request, **kwargs)
+        except (httpx.TransportError, RuntimeError) as error:
+            failure = error
+        # The end of a session closes this client under the threads that use it. They get to
+        # know that, not how it felt; outside of `except`, as the failure holds the request.
+        self._admit()
+        raise failure
 
 
 class PinnedAsyncClient(httpx.AsyncClient):
-    """An `httpx.AsyncClient` for one origin."""
+    """An `httpx.AsyncClient` for one origin, for as long as `admit` lets requests out."""
 
-    def __init__(self, origin: str, **httpx_kw: Any) -> None:
+    def __init__(
+        self, origin: str, *, admit: Callable[[], None] = _anybody, **httpx_kw: Any
+    ) -> None:
         self._origin = origin
+        self._admit = admit
         hooks = dict(httpx_kw.pop("event_hooks", None) or {})
         hooks["request"] = [*hooks.get("request", []), self._before_request]
         super().__init__(event_hooks=hooks, **_with_defaults(httpx_kw))
@@ -123,8 +142,10 @@ class PinnedAsyncClient(httpx.AsyncClient):
 
         Raises:
             ForeignOrigin: It is for another one.
+            NotSignedIn: The session is over.
         """
         require_origin(self._origin, request)
+        self._admit()
         return await super().send(request, **kwargs)
 
 

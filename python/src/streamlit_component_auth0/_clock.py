@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,20 @@ class Entropy:
     """Source of verifiers and ids."""
 
     token: Callable[[int], str] = secrets.token_urlsafe
+
+
+class Later(Protocol):
+    """Calls `action` in so many seconds, in a thread of its own."""
+
+    def __call__(self, seconds: float, action: Callable[[], None]) -> None:
+        """Sees to it, and returns at once."""
+
+
+def later(seconds: float, action: Callable[[], None]) -> None:
+    """`Later` by the real clock; it keeps no process from ending."""
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timer.start()
 
 
 class Allowance:

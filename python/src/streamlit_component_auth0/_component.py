@@ -16,6 +16,8 @@ from streamlit.errors import StreamlitDuplicateElementKey
 from . import _streamlit
 from ._exceptions import AuthError, FrameError, NotSignedIn, UsageError
 from ._host import Host, current_host
+from ._locale import Phrase
+from ._reasons import SignOutReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +34,7 @@ STATE_EVENTS: Final = ("onStatusUpdate", "onError")
 """Without these the frame could not tell the sign-in anything."""
 
 _MAX_GENERATIONS: Final = 8
+_RETRY: Final = Phrase("Try again", "Erneut versuchen", "Réessayer", "Reintentar")
 
 
 def login(
@@ -98,6 +101,7 @@ def draw_login(
         )
     host = current_host()
     host.on_change = on_change or host.on_change
+    host.locale = args.get("locale", host.locale)
     host.refresh()
     if host.development is not None:
         _draw_development_banner(host, key)
@@ -119,6 +123,21 @@ def status() -> Status:
 def last_error() -> AuthError | None:
     """The last failure, or how the last session ended; its `message` is for the person."""
     return current_host().sign_in.error
+
+
+def sign_out_reason() -> SignOutReason | None:
+    """Why nobody is signed in any more; draws nothing.
+
+    None while somebody is signed in, and where nobody was. The component's own page tells
+    the person already (unless it was their own doing); this is for a page of yours:
+
+        def signed_out() -> None:
+            if auth0.sign_out_reason() == auth0.SignOutReason.EXPIRED:
+                st.write("You were away for long.")
+
+        auth0.require_login(signed_out=signed_out)
+    """
+    return _refreshed().sign_in.sign_out_reason
 
 
 def current_session() -> Session | None:
@@ -158,7 +177,7 @@ def _draw(host: Host, key: str, args: dict[str, Any]) -> None:
         # Only a fragment (or dialog) runs, or the frame has to be told something new.
         st.rerun(scope="app")
     if drawn:
-        _draw_notices(host, key, args["labels"].get("retry", "Try again"))
+        _draw_notices(host, key, args["labels"].get("retry"))
 
 
 def _draw_frame(host: Host, key: str, args: dict[str, Any]) -> bool:
@@ -200,18 +219,23 @@ def _declared(url: str) -> Any:
     return declare_component("component_auth0", url=url)
 
 
-def _draw_notices(host: Host, key: str, retry_label: str) -> None:
+def _draw_notices(host: Host, key: str, retry_label: str | None) -> None:
+    language = host.language()
     note, host.note = host.note, None
     if note is not None:
         st.toast(note, icon=":material/lock:")
-    error, state = host.sign_in.error, host.sign_in.status
-    if error is None or isinstance(error, FrameError):
-        return  # the frame shows its own errors, with its own button
-    if state == "error":
-        st.error(error.message, icon=":material/error:")
-        st.button(retry_label, key=f"{key}_retry", on_click=host.sign_in.retry)
-    elif isinstance(error, NotSignedIn) and getattr(error, "reason", "") != "signed_out":
-        st.info(error.message, icon=":material/logout:")
+    sign_in = host.sign_in
+    error, reason = sign_in.error, sign_in.sign_out_reason
+    if sign_in.status == "error" and error is not None and not isinstance(error, FrameError):
+        # (the frame shows its own errors, with its own button)
+        st.error(error.words(language), icon=":material/error:")
+        st.button(retry_label or _RETRY.text(language), key=f"{key}_retry", on_click=sign_in.retry)
+    elif sign_in.status == "signed_out" and reason not in (None, SignOutReason.SIGNED_OUT):
+        # It stays until the next sign-in: the frame's own word that nobody is signed in
+        # follows in a moment, with a rerun that would wipe it away.
+        st.info(reason.words(language), icon=":material/logout:")
+    elif isinstance(error, NotSignedIn) and error.reason is None:
+        st.info(error.words(language), icon=":material/login:")
 
 
 def _draw_development_banner(host: Host, key: str) -> None:

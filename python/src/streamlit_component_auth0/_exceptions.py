@@ -6,7 +6,13 @@ token, a ticket or any text that a browser or the network sent.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+from ._locale import Phrase
+from ._reasons import SignOutReason
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class AuthError(Exception):
@@ -18,6 +24,8 @@ class AuthError(Exception):
     """
 
     code: str = "auth_error"
+    _PHRASE: Phrase | None = None
+    """`message` in each language, where a page may have to draw it."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -25,8 +33,34 @@ class AuthError(Exception):
         if code is not None:
             self.code = code
 
+    def words(self, locale: str | None = None) -> str:
+        """`message` in the language of `locale`, as far as it was translated."""
+        phrase = self._PHRASE
+        said = phrase is not None and phrase.en == self.message
+        return phrase.text(locale) if phrase is not None and said else self.message
+
+    def again(self) -> Self:
+        """The same error without its traceback.
+
+        A raised exception keeps the frames of its thread alive, a request's body among
+        them: what is kept, or raised in several threads, is a copy.
+        """
+        copied = type(self).__new__(type(self), *self.args)
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # (the default calls the class with the message, which most of them do not take)
+        return _revived, (type(self), self.args, self.__dict__)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.code!r})"
+
+
+def _revived(kind: type[AuthError], args: tuple[Any, ...], fields: dict[str, Any]) -> AuthError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class SettingsError(AuthError):
@@ -50,21 +84,27 @@ class CompanionUnavailable(AuthError):
     """The companion cannot be reached, or is in trouble. Trying again later may help."""
 
     code = "companion_unavailable"
+    _PHRASE = Phrase(
+        "The sign-in service cannot be reached. Please try again in a moment.",
+        "Der Anmeldedienst ist nicht erreichbar. Bitte versuchen Sie es gleich noch einmal.",
+        "Le service de connexion est injoignable. Veuillez réessayer dans un instant.",
+        "No se puede contactar con el servicio de acceso. Inténtelo de nuevo en un momento.",
+    )
 
-    def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
-        super().__init__(
-            message or "The sign-in service cannot be reached. Please try again in a moment.",
-            code=code,
-        )
+    def __init__(self) -> None:
+        super().__init__(self._PHRASE.en)
 
 
 class CompanionAnswerInvalid(CompanionUnavailable):
     """Something answered in the companion's place, or with a body that is none of its own."""
 
     code = "companion_answer_invalid"
-
-    def __init__(self) -> None:
-        super().__init__("The sign-in service gave an answer that cannot be understood.")
+    _PHRASE = Phrase(
+        "The sign-in service gave an answer that cannot be understood.",
+        "Die Antwort des Anmeldedienstes ist nicht zu verstehen.",
+        "Le service de connexion a donné une réponse incompréhensible.",
+        "El servicio de acceso dio una respuesta que no se entiende.",
+    )
 
 
 class HostCredentialRefused(AuthError):
@@ -83,18 +123,30 @@ class TicketRefused(AuthError):
     """The ticket is unknown, spent, expired, or not for this session or origin: alike."""
 
     code = "invalid_ticket"
+    _PHRASE = Phrase(
+        "The sign-in could not be completed. Please try again.",
+        "Die Anmeldung konnte nicht abgeschlossen werden. Bitte versuchen Sie es erneut.",
+        "La connexion n’a pas pu aboutir. Veuillez réessayer.",
+        "No se pudo completar el inicio de sesión. Inténtelo de nuevo.",
+    )
 
     def __init__(self) -> None:
-        super().__init__("The sign-in could not be completed. Please try again.")
+        super().__init__(self._PHRASE.en)
 
 
 class TooManyAttempts(AuthError):
     """This Streamlit session asked for more logins than a person makes."""
 
     code = "too_many_attempts"
+    _PHRASE = Phrase(
+        "Too many sign-in attempts in a short time. Please wait a few seconds.",
+        "Zu viele Anmeldeversuche in kurzer Zeit. Bitte warten Sie einige Sekunden.",
+        "Trop de tentatives de connexion en peu de temps. Veuillez patienter quelques secondes.",
+        "Demasiados intentos de acceso en poco tiempo. Espere unos segundos.",
+    )
 
     def __init__(self) -> None:
-        super().__init__("Too many sign-in attempts in a short time. Please wait a few seconds.")
+        super().__init__(self._PHRASE.en)
 
 
 class FrameError(AuthError):
@@ -119,51 +171,67 @@ class FrameError(AuthError):
 
 
 class NotSignedIn(AuthError):
-    """Nobody is signed in (any more)."""
+    """Nobody is signed in (any more).
+
+    Attributes:
+        reason: Why not any more; None where nobody was.
+    """
 
     code = "not_signed_in"
+    reason: SignOutReason | None = None
+    _PHRASE: Phrase | None = Phrase(
+        "Please sign in first.",
+        "Bitte melden Sie sich zuerst an.",
+        "Veuillez d’abord vous connecter.",
+        "Inicie sesión primero.",
+    )
 
-    def __init__(self, message: str = "Please sign in first.", *, code: str | None = None) -> None:
-        super().__init__(message, code=code)
+    def __init__(self, message: str = "Please sign in first.") -> None:
+        super().__init__(message)
 
 
 class SessionEnded(NotSignedIn):
     """The person's session has ended; `reason` tells why."""
 
     code = "session_ended"
+    reason: SignOutReason
 
-    _WORDS: Final = {
-        "signed_out": "You are signed out.",
-        "provider_logout": "You were signed out by your identity provider.",
-        "expired": "Your session has expired. Please sign in again.",
-        "replaced": "Another sign-in in this browser has taken the place of yours.",
-        "refresh_refused": (
-            "Your identity provider no longer renews this session. Please sign in again."
-        ),
-        "unknown": "Your session has ended. Please sign in again.",
-    }
+    def __init__(self, reason: str = SignOutReason.UNKNOWN) -> None:
+        self.reason = SignOutReason.read(reason)
+        super().__init__(self.reason.words())
 
-    def __init__(self, reason: str = "unknown") -> None:
-        self.reason = reason if reason in self._WORDS else "unknown"
-        super().__init__(self._WORDS[self.reason])
+    def words(self, locale: str | None = None) -> str:
+        """The reason in the language of `locale`."""
+        return self.reason.words(locale)
 
 
 class ReauthenticationRequired(NotSignedIn):
     """The access token expired and cannot be renewed: the person must sign in again."""
 
     code = "reauthentication_required"
+    reason: SignOutReason = SignOutReason.REAUTHENTICATION_REQUIRED
 
     def __init__(self) -> None:
-        super().__init__("Your access has expired. Please sign in again.")
+        super().__init__(self.reason.words())
+
+    def words(self, locale: str | None = None) -> str:
+        """The reason in the language of `locale`."""
+        return self.reason.words(locale)
 
 
 class Forbidden(AuthError):
     """The person is signed in, but may not do this."""
 
     code = "forbidden"
+    _PHRASE = Phrase(
+        "You do not have access to this.",
+        "Sie haben darauf keinen Zugriff.",
+        "Vous n’y avez pas accès.",
+        "No tiene acceso a esto.",
+    )
 
-    def __init__(self, message: str = "You do not have access to this.") -> None:
-        super().__init__(message)
+    def __init__(self) -> None:
+        super().__init__(self._PHRASE.en)
 
 
 class TokenRefused(AuthError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ._exceptions import SessionEnded, TicketRefused
+from ._reasons import SignOutReason
 from ._sealed import Sealed
 from ._user import User
 from ._wire import AccessToken, Redeemed, Standing
@@ -35,11 +36,11 @@ class FixedIdentity:
         self._standing = standing
         self._token = token
         self._clock = clock
-        self._ended = False
+        self._end: SignOutReason | None = None
 
     def login(self) -> Redeemed:
         """A login of the person, as if a ticket had been redeemed."""
-        self._ended = False
+        self._end = None
         return Redeemed(
             grant=Sealed("fixed-identity"),
             reference="fixed-identity",
@@ -56,13 +57,12 @@ class FixedIdentity:
         raise TicketRefused
 
     def standing(self, grant: Sealed) -> Standing:  # noqa: ARG002
-        """The person, unless signed out.
+        """The person, while the session lasts.
 
         Raises:
-            SessionEnded: The person signed out.
+            SessionEnded: It was ended.
         """
-        if self._ended:
-            raise SessionEnded("signed_out")
+        self._require_alive()
         return self._standing()
 
     def access_token(
@@ -76,16 +76,23 @@ class FixedIdentity:
         """A string in the place of a token.
 
         Raises:
-            SessionEnded: The person signed out.
+            SessionEnded: It was ended.
         """
-        if self._ended:
-            raise SessionEnded("signed_out")
+        self._require_alive()
         expires_at = int(self._clock.now()) + LIFETIME_SECONDS
         return AccessToken(Sealed(self._token(audience, scope)), expires_at)
 
     def revoke(self, grant: Sealed, *, everywhere: bool) -> None:  # noqa: ARG002
         """Signs the person out."""
-        self._ended = True
+        self.end(SignOutReason.SIGNED_OUT)
+
+    def end(self, reason: SignOutReason) -> None:
+        """Ends the session as the companion does for that reason."""
+        self._end = reason
+
+    def _require_alive(self) -> None:
+        if self._end is not None:
+            raise SessionEnded(self._end)
 
 
 def development_identity(dev_user: DevUser, clock: Clock) -> FixedIdentity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypedDict, TypeVar
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from . import _streamlit
 from ._component import Variant, login
 from ._exceptions import AuthError, Forbidden, NotSignedIn
 from ._host import Host, current_host
+from ._locale import Phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from ._session import Match, Session
 
 _log = logging.getLogger(__name__)
+
+_NOTHING_DONE: Final = Phrase(
+    "Nothing was done.", "Nichts wurde ausgeführt.", "Rien n’a été fait.", "No se hizo nada."
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +57,7 @@ def require_login(
 
     Everybody else's run ends here with `st.stop()`: without a word while the browser has
     not answered yet, after `signed_out()` or `forbidden()` (which draw your own page) else.
+    Where a session ended, the component says why, unless the person signed out.
 
     Args:
         roles: Roles that the person must have.
@@ -76,7 +82,7 @@ def require_login(
         if forbidden is not None:
             forbidden()
         else:
-            st.error(Forbidden().message, icon=":material/lock:")
+            st.error(Forbidden().words(host.language()), icon=":material/lock:")
         st.stop()
         raise Forbidden
     return session
@@ -121,12 +127,12 @@ def _turn_away(host: Host, error: AuthError, function: Callable[..., Any]) -> No
     name = getattr(function, "__qualname__", "function")
     _log.info("%s was not called: %s", name, error.code)
     if _streamlit.in_callback():
-        host.note = f"Nothing was done. {error.message}"
+        host.note = f"{_NOTHING_DONE.text(host.language())} {error.words(host.language())}"
         if host.sign_in.error is None:
             host.sign_in.fail(error)
     elif host.page_is_stale():
         st.rerun(scope="app")
     elif isinstance(error, Forbidden):
-        st.error(error.message, icon=":material/lock:")
+        st.error(error.words(host.language()), icon=":material/lock:")
     elif host.sign_in.status != "pending":
-        st.info(error.message, icon=":material/login:")
+        st.info(error.words(host.language()), icon=":material/login:")

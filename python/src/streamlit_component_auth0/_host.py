@@ -13,7 +13,7 @@ import streamlit as st
 
 from . import _streamlit
 from ._back_channel import shared_back_channel
-from ._clock import Clock
+from ._clock import Clock, later
 from ._exceptions import UsageError
 from ._fixed_identity import FixedIdentity, development_identity
 from ._sign_in import SignIn
@@ -36,6 +36,8 @@ class Host:
         self.development = development
         """Set when `[component_auth0.dev_user]` takes the companion's place."""
         self.on_change: Callable[[], None] | None = None
+        self.locale: str | None = None
+        """The language that `login()` was told to speak; the browser's when None."""
         self.note: str | None = None
         """Words about a skipped callback, for the next run to show once."""
         self.frame_homes: dict[str, str | None] = {}
@@ -57,6 +59,10 @@ class Host:
         self.sign_in.observe(unverified_value)
         if self.listener is not None:
             self.listener(unverified_value, challenge)
+
+    def language(self) -> str | None:
+        """The language tag for words in the page: the host's choice, else the browser's."""
+        return self.locale or _streamlit.browser_locale()
 
     def tell_change(self) -> None:
         """Calls the app's `on_change`, once for each change of the person."""
@@ -122,6 +128,7 @@ def make_host(settings: Settings) -> Host:
         recheck_seconds=settings.recheck_seconds,
         roles_claim=settings.roles_claim if development is None else None,
         clock=clock,
+        later=later,
     )
     if development is not None:
         _log.warning("[component_auth0.dev_user] is active: everybody is signed in")

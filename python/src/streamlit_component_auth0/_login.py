@@ -9,7 +9,17 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from ._exceptions import CompanionUnavailable, HostCredentialRefused, NotSignedIn, SessionEnded
+import anyio
+import anyio.to_thread
+
+from ._exceptions import (
+    AuthError,
+    CompanionUnavailable,
+    HostCredentialRefused,
+    NotSignedIn,
+)
+from ._token_request import Outcome, TokenRequest, Variant
+from ._wire import AccessToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,17 +29,16 @@ if TYPE_CHECKING:
     from ._back_channel import Companion
     from ._clock import Clock
     from ._sealed import Sealed
-    from ._wire import AccessToken, Redeemed
+    from ._wire import Redeemed
 
 MAX_MIN_TTL: Final = 300
 """The companion's bound on how long a token must still live when it is handed out."""
 
-_Variant = tuple[str | None, str | None]
-_DEFAULT: Final[_Variant] = (None, None)
+_DEFAULT: Final[Variant] = (None, None)
 
 
 class Login:
-    """A redeemed login. Thread-safe; never waits for the sign-in's lock while holding its own."""
+    """A redeemed login. Thread-safe; its lock is never held while anybody is asked."""
 
     def __init__(
         self,
@@ -45,10 +54,13 @@ class Login:
         self._lock = threading.Lock()
         self._end: NotSignedIn | None = None
         self.scratch: dict[str, Any] = {}
-        self._clients: dict[object, httpx.Client | httpx.AsyncClient] = {}
-        self._tokens: dict[_Variant, AccessToken] = {}
+        self._clients: dict[object, httpx.Client] = {}
+        self._tokens: dict[Variant, AccessToken] = {}
+        self._requests: dict[Variant, TokenRequest] = {}
         self._grant: Sealed
         self.reference: str
+        self.token_expires_at: int
+        """When the default access token expires, Unix seconds."""
         self.renew(redeemed)
 
     def renew(self, redeemed: Redeemed) -> None:
@@ -56,17 +68,14 @@ class Login:
         with self._lock:
             self._grant = redeemed.grant
             self.reference = redeemed.reference
+            self.token_expires_at = redeemed.access_token.expires_at
             self._tokens = {_DEFAULT: redeemed.access_token}
+            self._requests = {}  # their answers will be those of the older grant
 
     @property
     def grant(self) -> Sealed:
         """The companion's handle of this Streamlit session on this login."""
         return self._grant
-
-    @property
-    def token_expires_at(self) -> int:
-        """When the default access token expires, Unix seconds."""
-        return self._tokens[_DEFAULT].expires_at
 
     @property
     def ended(self) -> bool:
@@ -75,16 +84,34 @@ class Login:
 
     def end(self, error: NotSignedIn) -> None:
         """Forgets everything at once; threads that still hold a session get `error`."""
-        self._end = error
+        with self._lock:
+            self._end = error.again()
+            clients, self._clients = self._clients, {}
+            requests, self._requests = self._requests, {}
+            self._tokens = {}
         self.scratch.clear()
-        clients, self._clients = self._clients, {}
+        for request in requests.values():
+            request.finish(error.again())  # nobody waits for a token that is not theirs any more
         for client in clients.values():
-            # An AsyncClient belongs to its own event loop and cannot be closed from here.
-            if hasattr(client, "close"):
-                client.close()
+            client.close()
+
+    def require_alive(self) -> None:
+        """Lets nobody use a login that is over.
+
+        Raises:
+            SessionEnded: It is over; `reason` tells why.
+            ReauthenticationRequired: It is over until the person signs in again.
+        """
+        if self._end is not None:
+            raise self._end.again()
+
+    # Access tokens
 
     def access_token(self, audience: str | None, scope: str | None, min_ttl: int) -> str:
         """A token that lives `min_ttl` seconds more, from memory or from the companion.
+
+        However many threads want one, the companion is asked once. Other logins have nothing
+        to do with it: neither lock nor result is shared with them.
 
         Raises:
             NotSignedIn: The login is over.
@@ -92,53 +119,115 @@ class Login:
             CompanionUnavailable: It cannot be reached, and no live token is in memory.
             HostCredentialRefused: The secrets differ, and no live token is in memory.
         """
-        variant = (audience, scope)
-        try:
-            # One request at a time: the threads that waited find its result.
-            with self._lock:
-                grant = self._grant
-                return self._token(variant, min_ttl).value.reveal()
-        except NotSignedIn as error:
-            if self._end is None:
-                self._on_refused(self, grant, error)
-            raise
+        while True:
+            request, is_ours = self._join((audience, scope), min_ttl)
+            if is_ours:
+                self._ask(request)
+            token = self._taken(request, request.outcome(), min_ttl, is_ours=is_ours)
+            if token is not None:
+                return token
 
-    def _token(self, variant: _Variant, min_ttl: int) -> AccessToken:
-        self.require_alive()
-        held = self._tokens.get(variant)
-        remaining = held.expires_at - self._clock.now() if held else 0.0
-        if held is not None and remaining > min_ttl:
-            return held
+    async def access_token_async(
+        self, audience: str | None, scope: str | None, min_ttl: int
+    ) -> str:
+        """`access_token()` for asynchronous code; only the one that asks takes a thread."""
+        while True:
+            request, is_ours = self._join((audience, scope), min_ttl)
+            if is_ours:
+                # Not the event loop's common threads: whoever asks for another session must
+                # not wait for a companion that is slow to answer this one.
+                limiter = anyio.CapacityLimiter(1)
+                try:
+                    await anyio.to_thread.run_sync(self._ask, request, limiter=limiter)
+                finally:
+                    self._settle(request, None)  # cancelled before it began
+            outcome = await request.outcome_async()
+            token = self._taken(request, outcome, min_ttl, is_ours=is_ours)
+            if token is not None:
+                return token
+
+    def _join(self, variant: Variant, min_ttl: int) -> tuple[TokenRequest, bool]:
+        """The question that will answer this, and whether the caller is the one to ask it."""
+        with self._lock:
+            self.require_alive()
+            held = self._tokens.get(variant)
+            if held is not None and self._remaining(held) > min_ttl:
+                answered = TokenRequest(self._grant, variant, min_ttl)
+                answered.finish(held)
+                return answered, False
+            under_way = self._requests.get(variant)
+            if under_way is not None:
+                return under_way, False
+            ours = self._requests[variant] = TokenRequest(self._grant, variant, min_ttl)
+            return ours, True
+
+    def _ask(self, request: TokenRequest) -> None:
+        outcome: Outcome = None
         try:
-            fresh = self._companion.access_token(
-                self._grant, audience=variant[0], scope=variant[1], min_ttl=min_ttl
+            audience, scope = request.variant
+            outcome = self._companion.access_token(
+                request.grant, audience=audience, scope=scope, min_ttl=request.min_ttl
             )
-        except (CompanionUnavailable, HostCredentialRefused):
-            # Shorter than asked for, but alive: better than failing with the companion.
-            if held is not None and remaining > 0:
-                return held
-            raise
-        # The person may have signed out while the companion was asked.
-        self.require_alive()
-        self._tokens[variant] = fresh
-        return fresh
+        except NotSignedIn as error:
+            outcome = error.again()
+            if self._end is None:
+                # Before the others are let go: none of them needs to ask again.
+                self._on_refused(self, request.grant, error.again())
+        except AuthError as error:
+            outcome = error.again()
+        finally:
+            self._settle(request, outcome)
 
-    def require_alive(self) -> None:
-        """Lets nobody use a login that is over.
+    def _settle(self, request: TokenRequest, outcome: Outcome) -> None:
+        with self._lock:
+            if self._requests.get(request.variant) is request:
+                del self._requests[request.variant]
+            # The person may have signed out or in again while the companion was asked.
+            is_in_force = self._end is None and request.grant is self._grant
+            if is_in_force and isinstance(outcome, AccessToken):
+                self._tokens[request.variant] = outcome
+                if request.variant == _DEFAULT:
+                    self.token_expires_at = outcome.expires_at
+        request.finish(outcome)
+
+    def _taken(
+        self,
+        request: TokenRequest,
+        outcome: Outcome,
+        min_ttl: int,
+        *,
+        is_ours: bool,
+    ) -> str | None:
+        """The token that came of it; None where it is worth asking once more."""
+        with self._lock:
+            self.require_alive()
+            is_in_force = request.grant is self._grant
+            held = self._tokens.get(request.variant)
+        if outcome is None or not is_in_force:
+            return None  # nobody asked, or a newer grant took the place of this one
+        if isinstance(outcome, AccessToken):
+            # Somebody else may have asked for a shorter life than is wanted here.
+            lives_on = is_ours or min_ttl <= request.min_ttl or self._remaining(outcome) > min_ttl
+            return outcome.value.reveal() if lives_on else None
+        is_trouble = isinstance(outcome, (CompanionUnavailable, HostCredentialRefused))
+        if is_trouble and held is not None and self._remaining(held) > 0:
+            # Shorter than asked for, but alive: better than failing with the companion.
+            return held.value.reveal()
+        raise outcome.again()
+
+    def _remaining(self, token: AccessToken) -> float:
+        return token.expires_at - self._clock.now()
+
+    # Clients
+
+    def client(self, key: object, make: Callable[[], httpx.Client]) -> httpx.Client:
+        """The HTTP client cached under `key`, made on first use.
 
         Raises:
-            NotSignedIn: It is over, and this is why.
+            NotSignedIn: The login is over.
         """
-        end = self._end
-        if end is not None:
-            # A new object each time: a raised exception keeps frames of the thread alive.
-            raise SessionEnded(end.reason) if isinstance(end, SessionEnded) else type(end)()
-
-    def client(
-        self, key: object, make: Callable[[], httpx.Client | httpx.AsyncClient]
-    ) -> httpx.Client | httpx.AsyncClient:
-        """The HTTP client cached under `key`, made on first use."""
         with self._lock:
+            self.require_alive()
             if key not in self._clients:
                 self._clients[key] = make()
             return self._clients[key]

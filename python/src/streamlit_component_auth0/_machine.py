@@ -198,7 +198,7 @@ class M2MClient:
             issued = self._credentials.request()
         except (MachineClientRefused, ProviderUnavailable) as error:
             # (kept for those who wait: without the frames, which hold the request)
-            self._failure = error.with_traceback(None)
+            self._failure = error.again()
         else:
             self._held = _Held(issued.access_token, now, issued.lifetime)
         finally:
@@ -213,7 +213,7 @@ class M2MClient:
         if held is not None and is_alive and isinstance(failure, ProviderUnavailable):
             # Shorter than asked for, but alive: better than failing with the provider.
             return held.access_token.reveal()
-        raise _again(failure or ProviderUnavailable())
+        raise failure.again() if failure is not None else ProviderUnavailable()
 
     def __enter__(self) -> M2MClient:
         return self
@@ -267,12 +267,3 @@ def _is_worth_repeating(request: httpx.Request, response: httpx.Response) -> boo
     # A 401 says that nothing was done. A body that streams is gone by now.
     replayable = isinstance(request.stream, httpx.ByteStream)
     return response.status_code == httpx.codes.UNAUTHORIZED and replayable
-
-
-def _again(
-    error: MachineClientRefused | ProviderUnavailable,
-) -> MachineClientRefused | ProviderUnavailable:
-    # A new object for each thread: a raised exception keeps frames of its thread alive.
-    if isinstance(error, MachineClientRefused):
-        return MachineClientRefused(error.code)
-    return ProviderUnavailable()

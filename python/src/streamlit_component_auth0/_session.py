@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast
-
-import anyio.to_thread
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._api import PinnedAsyncClient, PinnedAuth, PinnedClient, pinned_origin, requests_auth
 from ._exceptions import NotSignedIn
@@ -111,7 +109,10 @@ class Session:
         return not held or (any(held) if match == "any" else all(held))
 
     def check(self) -> bool:
-        """Asks the companion now whether this session is still good."""
+        """Asks the companion now whether this session is still good; from any thread.
+
+        While the companion cannot be reached, it stays good until the access token expires.
+        """
         return self._login is not None and not self._login.ended and self._check()
 
     def access_token(
@@ -125,23 +126,19 @@ class Session:
             min_ttl: Seconds that it must still live, at most 300.
 
         Raises:
-            NotSignedIn: The session is over.
+            SessionEnded: The session is over; `reason` tells why, and the next rerun shows it.
+            ReauthenticationRequired: It is over until the person signs in again.
+            NotSignedIn: This session object comes out of a pickle or cache.
             TokenRefused: Audience or scope are not for this session.
             CompanionUnavailable: No live token is in memory and none can be had.
         """
-        if not 0 <= min_ttl <= MAX_MIN_TTL:
-            raise ValueError(f"min_ttl must be between 0 and {MAX_MIN_TTL} seconds")
-        return self._alive().access_token(audience, scope, min_ttl)
+        return self._alive().access_token(audience, scope, _bounded(min_ttl))
 
     async def access_token_async(
         self, *, audience: str | None = None, scope: str | None = None, min_ttl: int = 60
     ) -> str:
         """`access_token()` for asynchronous code."""
-
-        def ask() -> str:
-            return self.access_token(audience=audience, scope=scope, min_ttl=min_ttl)
-
-        return await anyio.to_thread.run_sync(ask)
+        return await self._alive().access_token_async(audience, scope, _bounded(min_ttl))
 
     def api(self, base_url: str, **httpx_kw: Any) -> httpx.Client:
         """An HTTP client whose requests to `base_url`'s origin carry the access token.
@@ -156,10 +153,20 @@ class Session:
         origin = pinned_origin(base_url)
 
         def make() -> httpx.Client:
-            auth = self.auth(base_url)
-            return PinnedClient(origin, base_url=base_url, **{"auth": auth, **httpx_kw})
+            return PinnedClient(
+                origin,
+                admit=self._require_alive,
+                base_url=base_url,
+                **{"auth": self.auth(base_url), **httpx_kw},
+            )
 
-        return cast("httpx.Client", self._client(("sync", base_url), httpx_kw, make))
+        login = self._alive()
+        try:
+            key = (base_url, tuple(sorted(httpx_kw.items())))
+            hash(key)
+        except TypeError:
+            return make()
+        return login.client(key, make)
 
     def async_api(self, base_url: str, **httpx_kw: Any) -> httpx.AsyncClient:
         """`api()` for asynchronous code: an `httpx.AsyncClient`, new at each call.
@@ -167,9 +174,10 @@ class Session:
         Connections belong to an event loop, and a script run has its own: use it with
         `async with`.
         """
-        self._alive()
+        self._require_alive()
         return PinnedAsyncClient(
             pinned_origin(base_url),
+            admit=self._require_alive,
             base_url=base_url,
             **{"auth": self.auth(base_url), **httpx_kw},
         )
@@ -188,16 +196,8 @@ class Session:
         self._login.require_alive()
         return self._login
 
-    def _client(
-        self, key: tuple[str, ...], httpx_kw: dict[str, Any], make: Callable[[], httpx.Client]
-    ) -> httpx.Client | httpx.AsyncClient:
-        login = self._alive()
-        try:
-            whole_key = (key, tuple(sorted(httpx_kw.items())))
-            hash(whole_key)
-        except TypeError:
-            return make()
-        return login.client(whole_key, make)
+    def _require_alive(self) -> None:
+        self._alive()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Session):
@@ -214,6 +214,12 @@ class Session:
         # Streamlit's cache hashes this: the key is the person and nothing else. Its hasher
         # knows classes and partials, but refuses plain functions.
         return partial(Session, None, None, user=self._user), ()
+
+
+def _bounded(min_ttl: int) -> int:
+    if not 0 <= min_ttl <= MAX_MIN_TTL:
+        raise ValueError(f"min_ttl must be between 0 and {MAX_MIN_TTL} seconds")
+    return min_ttl
 
 
 def _names(names: Collection[str]) -> Collection[str]:

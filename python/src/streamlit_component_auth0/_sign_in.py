@@ -32,12 +32,14 @@ from ._exceptions import (
     TooManyAttempts,
 )
 from ._login import Login
+from ._reasons import SignOutReason
 from ._revocations import Revocations
 from ._sealed import Sealed
 from ._session import Session
 
 if TYPE_CHECKING:
     from ._back_channel import Companion
+    from ._clock import Later
     from ._events import Event
     from ._user import User
     from ._wire import Redeemed, Standing
@@ -71,6 +73,7 @@ class SignIn:
         roles_claim: str | tuple[str, ...] | None = None,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
+        later: Later | None = None,
     ) -> None:
         self.frame_url = frame_url
         self._companion = companion
@@ -81,13 +84,16 @@ class SignIn:
         self._lock = threading.RLock()
         self._asks = Allowance(*ASKS, self._clock.monotonic)
         self._rechecks = Allowance(*RECHECKS, self._clock.monotonic)
-        self._revocations = Revocations(companion, self._clock.monotonic)
+        self._revocations = Revocations(companion, self._clock.monotonic, later)
         self._status: Status = "pending"
         self._error: AuthError | None = None
+        self._sign_out_reason: SignOutReason | None = None
         self._login: Login | None = None
         self._session: Session | None = None
         self._standing: Standing | None = None
         self._answered_at = 0.0
+        self._questions = 0
+        """Counts those to `/session`: who sees it grow while waiting takes that answer."""
         self._pending_since = self._clock.monotonic()
         self._seen: deque[str] = deque(maxlen=MAX_SEEN)
         self._command: dict[str, str] | None = None
@@ -108,6 +114,11 @@ class SignIn:
     def error(self) -> AuthError | None:
         """Why it does not stand better: the last failure, or how the last session ended."""
         return self._error
+
+    @property
+    def sign_out_reason(self) -> SignOutReason | None:
+        """Why nobody is signed in any more; None from the next sign-in on, and before the first."""
+        return self._sign_out_reason
 
     @property
     def session(self) -> Session | None:
@@ -186,8 +197,8 @@ class SignIn:
             connection: Id of the browser's websocket. A new one may have revived an old
                 session state, whose last answer proves nothing any more.
         """
+        self._revocations.retry()
         with self._lock:
-            self._revocations.retry()
             reconnected = connection is not None and self._connection not in {None, connection}
             self._connection = connection or self._connection
             age = self._clock.monotonic() - self._answered_at
@@ -197,24 +208,30 @@ class SignIn:
                 self._order_recheck()
 
     def check(self, login: Login | None = None) -> bool:
-        """Asks the companion now; `login` is the one that the asker means."""
+        """Asks the companion now; `login` is the one that the asker means.
+
+        Threads that come while it is asked share the next answer: a slow companion is not
+        asked by each of them in turn.
+        """
+        questions_before = self._questions
         with self._lock:
             if self._login is None or (login is not None and login is not self._login):
                 return False
-            self._ask_standing(self._login)
+            if self._questions == questions_before:
+                self._ask_standing(self._login)
             return self._status == "signed_in"
 
     def sign_out(self, *, everywhere: bool = False) -> None:
         """Ends the login here first, then at the companion; sticks until a click."""
         with self._lock:
             login = self._login
-            self._end(SessionEnded("signed_out"))
+            self._end(SessionEnded(SignOutReason.SIGNED_OUT))
             self._error = None
             self._prompt_login = True
             self._order("logout")
-            if login is not None:
-                self._revocations.add(login.grant, everywhere=everywhere)
-                self._revocations.retry()
+        if login is not None:
+            self._revocations.add(login.grant, everywhere=everywhere)
+            self._revocations.retry()
 
     def retry(self) -> None:
         """A person asks to try again."""
@@ -302,14 +319,14 @@ class SignIn:
         # While somebody is signed in, an announcement that leads nowhere changes nothing.
         if self._login is None:
             self._status = "error"
-            self._error = _without_frames(error)
+            self._error = error.again()
 
     def _adopt(self, redeemed: Redeemed) -> None:
         if self._login is not None and self._standing is not None:
             if self._standing.user == redeemed.standing.user:
                 self._login.renew(redeemed)
             else:
-                self._login.end(SessionEnded("replaced"))
+                self._login.end(SessionEnded(SignOutReason.REPLACED))
                 self._login = None
         if self._login is None:
             self._login = Login(
@@ -336,10 +353,11 @@ class SignIn:
             )
         self._standing = standing
         self._status = "signed_in"
-        self._error = None
+        self._error = self._sign_out_reason = None
         self._answered_at = self._clock.monotonic()
 
     def _ask_standing(self, login: Login, *, frame_knows: bool = False) -> None:
+        self._questions += 1
         try:
             standing = self._companion.standing(login.grant)
         except NotSignedIn as error:
@@ -348,7 +366,7 @@ class SignIn:
             self._unreachable(login, error)
         else:
             if self._standing is not None and standing.user != self._standing.user:
-                self._lost(SessionEnded("replaced"))
+                self._lost(SessionEnded(SignOutReason.REPLACED))
             else:
                 self._stands(standing)
 
@@ -361,7 +379,7 @@ class SignIn:
             expires_at = min(expires_at, self._standing.session_expires_at)
         if self._clock.now() >= expires_at:
             self._status = "error"
-            self._error = _without_frames(error)
+            self._error = error.again()
 
     def _lost(self, error: NotSignedIn, *, frame_knows: bool = False) -> None:
         """The companion says that this login is over."""
@@ -377,7 +395,8 @@ class SignIn:
         login, self._login = self._login, None
         self._session = self._standing = None
         self._status = "signed_out"
-        self._error = _without_frames(error)
+        self._error = error.again()
+        self._sign_out_reason = error.reason or SignOutReason.UNKNOWN
         self._refused_once = False
         self._new_epoch()
         if login is not None:
@@ -418,11 +437,6 @@ class SignIn:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SignIn:
         return self
-
-
-def _without_frames(error: AuthError) -> AuthError:
-    # A traceback keeps the locals of the call alive, a request's body among them.
-    return error.with_traceback(None)
 
 
 def _nothing() -> None:

@@ -6,10 +6,14 @@ Each has a fallback for a version that lacks it; what the fallback costs is said
 from __future__ import annotations
 
 import inspect
+import itertools
 import os
+import threading
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import streamlit as st
+from streamlit import runtime
 from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _PAGES_CAN_BE_HIDDEN: Final = "visibility" in inspect.signature(st.Page).parameters
+
+_clients: Final[WeakKeyDictionary[Any, str]] = WeakKeyDictionary()
+_clients_lock: Final = threading.Lock()
+_client_serials: Final = itertools.count(1)
 
 
 def in_fragment_rerun() -> bool:
@@ -78,13 +86,27 @@ def in_form() -> bool:
 def connection_id() -> str | None:
     """Something that differs for each websocket; None where the server does not tell.
 
-    A browser makes the value (RFC 6455 §4.1) and could repeat it: it may cause a question
-    to the companion, and decides nothing.
+    The server's own object for the websocket tells for sure. Fallback: the browser's key
+    (RFC 6455 §4.1), which could be repeated, and which HTTP/2 does not have (RFC 8441 §5);
+    it may cause a question to the companion, and decides nothing.
     """
+    client = _client()
+    if client is not None:
+        with _clients_lock:
+            return _clients.setdefault(client, f"client-{next(_client_serials)}")
     try:
         return st.context.headers.get("Sec-WebSocket-Key")
     except (AttributeError, RuntimeError):
         return None
+
+
+def browser_locale() -> str | None:
+    """The browser's language tag. Fallback: None."""
+    try:
+        locale: str | None = st.context.locale
+    except (AttributeError, RuntimeError):
+        return None
+    return locale
 
 
 def as_page(given: Any) -> StreamlitPage:
@@ -139,6 +161,16 @@ def _secrets_section() -> Mapping[str, Any]:
         return {}
     section = st.secrets.get("component_auth0", {})
     return section if hasattr(section, "items") else {}
+
+
+def _client() -> Any:
+    """The server's end of the browser's websocket; None without one, as in app tests."""
+    session_id: str | None = getattr(_context(), "session_id", None)
+    if session_id is None or not runtime.exists():
+        return None
+    server = runtime.get_instance()
+    # An app test puts a mock there that says it is one, with another client each time.
+    return server.get_client(session_id) if issubclass(type(server), runtime.Runtime) else None
 
 
 def _context() -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ._clock import Clock
 from ._fixed_identity import LIFETIME_SECONDS, FixedIdentity
 from ._host import STATE_KEY, Host
+from ._reasons import SignOutReason
 from ._sign_in import SignIn
 from ._user import User
 from ._wire import Standing
@@ -84,11 +85,22 @@ def sign_in(
     at.session_state[STATE_KEY] = host
 
 
-def sign_out(at: AppTest) -> None:
-    """Nobody is signed in at the app's next run; the component offers to sign in."""
+def sign_out(at: AppTest, *, reason: SignOutReason = SignOutReason.SIGNED_OUT) -> None:
+    """Nobody is signed in at the app's next run; the component offers to sign in.
+
+    Args:
+        at: The app under test.
+        reason: How the session before ended; by default the person signed out.
+    """
     clock = Clock()
-    host = _fresh_host(_nobody(clock), clock)
-    host.sign_in.sign_out()
+    identity = _nobody(clock)
+    host = _fresh_host(identity, clock)
+    if reason is SignOutReason.SIGNED_OUT:
+        host.sign_in.sign_out()
+    else:
+        host.sign_in.adopt(identity.login())
+        identity.end(reason)
+        host.sign_in.check()
     at.session_state[STATE_KEY] = host
 
 
@@ -100,7 +112,8 @@ def pending(at: AppTest) -> None:
 
 def _nobody(clock: Clock) -> FixedIdentity:
     def standing() -> Standing:
-        raise AssertionError("nobody is signed in")
+        nobody = User(sub="test|nobody", issuer=ISSUER)
+        return Standing(nobody, frozenset(), frozenset(), frozenset(), LIFETIME_SECONDS)
 
     return FixedIdentity(standing=standing, token=lambda _audience, _scope: "", clock=clock)
 
