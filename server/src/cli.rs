@@ -6,22 +6,20 @@ mod tenant;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use oidc::{SystemClock, SystemRandom};
-use session_store::{Purged, SessionStore, SqliteStore};
+use session_store::{SessionStore, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::assets::Assets;
 use crate::closing::Closing;
 use crate::config::{Lookup, Problem, Settings, StoreLocation, parse_env_file};
+use crate::sessions::Sessions;
 use crate::state::{AppState, Outside};
-use crate::{development, router, serve, telemetry};
-
-const PURGE_EVERY: Duration = Duration::from_mins(1);
+use crate::{development, operator_router, router, serve, telemetry, upkeep};
 
 /// Sign-in for Streamlit apps, with Auth0 or any OpenID Connect provider.
 #[derive(Parser)]
@@ -161,17 +159,25 @@ async fn serve_companion(
     let outside = Outside {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
-        store: Arc::clone(&store),
+        store,
         assets,
     };
+    let operator = operator_listener(&settings).await?;
     let state = AppState::new(settings, outside)?;
-    tokio::spawn(warn_if_unusable(Arc::clone(&store)));
-    tokio::spawn(purge_for_ever(store));
+    let closing = state.closing().clone();
+    if let Some(listener) = operator {
+        let (router, closing) = (operator_router(state.clone()), closing.clone());
+        tokio::spawn(async move { serve::serve(listener, router, &closing).await });
+    }
+    tokio::spawn(warn_if_unusable(state.sessions().clone()));
+    tokio::spawn(upkeep::for_ever(
+        state.sessions().clone(),
+        state.metrics().clone(),
+    ));
     tokio::spawn(state.clone().warm_up());
     // With PORT=0 the system has chosen one.
     let address = listener.local_addr()?;
     tracing::info!("component-auth0 listening on {address}, reached as {base}");
-    let closing = state.closing().clone();
     tokio::spawn(close_on_signals(closing.clone()));
     serve::serve(listener, router(state), &closing).await?;
     Ok(Outcome::Done)
@@ -189,31 +195,22 @@ fn open_store(location: &StoreLocation) -> anyhow::Result<Arc<dyn SessionStore>>
     })
 }
 
-async fn warn_if_unusable(store: Arc<dyn SessionStore>) {
-    if let Err(error) = store.probe().await {
+async fn warn_if_unusable(sessions: Sessions) {
+    if let Err(error) = sessions.store().probe().await {
         let error = crate::error::causes(&error);
         tracing::warn!(error, "the session store is not ready yet");
     }
 }
 
-async fn purge_for_ever(store: Arc<dyn SessionStore>) {
-    use oidc::Clock as _;
-    let mut tick = tokio::time::interval(PURGE_EVERY);
-    loop {
-        tick.tick().await;
-        // One batch at a time, so that nobody waits long for the store, until nothing is left.
-        loop {
-            match store.purge(SystemClock.now().seconds()).await {
-                Ok(purged) if purged == Purged::default() => break,
-                Ok(_) => {}
-                Err(error) => {
-                    let error = crate::error::causes(&error);
-                    tracing::warn!(error, "expired sessions were not purged");
-                    break;
-                }
-            }
-        }
-    }
+async fn operator_listener(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = settings.metrics_address else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("METRICS_ADDR: cannot listen on {address}"))?;
+    tracing::info!("metrics on {}", listener.local_addr()?);
+    Ok(Some(listener))
 }
 
 /// Begins the end at SIGTERM or Ctrl-C; a second one hurries it.

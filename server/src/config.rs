@@ -3,13 +3,14 @@
 //! the remedy; nothing here prints a value, since values may be secrets.
 
 mod lookup;
+mod operator;
 mod origin;
 mod parse;
 mod service_client;
 mod session_store;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -18,6 +19,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use self::lookup::{Lookup, parse_env_file};
+pub use self::operator::AuditLog;
 pub use self::origin::{Origin, is_loopback_host};
 use self::parse::Parser;
 pub use self::service_client::ServiceClient;
@@ -87,8 +89,13 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// `STATIC_DIR` (`dist`): the built frontend.
     pub static_dir: PathBuf,
+    /// `METRICS_ADDR`: the operator's own listener, the only one with `/metrics` then. Without
+    /// it they are on the main listener, and only while the base URL is loopback.
+    pub metrics_address: Option<SocketAddr>,
     /// `LOG_FORMAT` (`text`).
     pub log_format: LogFormat,
+    /// `AUDIT_LOG` (`stdout`; `off` with `serve --dev`).
+    pub audit_log: AuditLog,
     /// What works, but should be known.
     pub warnings: Vec<String>,
 }

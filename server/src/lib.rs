@@ -15,9 +15,9 @@ pub mod development;
 pub mod error;
 pub mod health;
 pub mod host;
-pub mod pages;
 pub mod metrics;
 pub mod observed_store;
+pub mod pages;
 pub mod provider_errors;
 pub mod redirect;
 pub mod remote_api;
@@ -29,6 +29,7 @@ pub mod service_tokens;
 pub mod sessions;
 pub mod state;
 pub mod telemetry;
+pub mod upkeep;
 pub mod user;
 pub mod values;
 
@@ -60,9 +61,14 @@ pub fn router(state: AppState) -> Router {
     pages::start_renderer();
     let config = Config::from_ref(&state);
     let headers = SecurityHeaders::new(config.clone(), &Assets::from_ref(&state));
+    let probes = if publishes_metrics(&config) {
+        operator_routes()
+    } else {
+        probes()
+    };
     browser_routes()
         .merge(host_routes())
-        .merge(operator_routes())
+        .merge(probes)
         .fallback(pages::not_found)
         .method_not_allowed_fallback(callback::method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -125,10 +131,30 @@ fn host_routes() -> Router<AppState> {
         )
 }
 
+/// What the operator's own listener (`METRICS_ADDR`) answers. No check of the host name: it is
+/// reached by address, and tells counts only.
+pub fn operator_router(state: AppState) -> Router {
+    operator_routes()
+        .fallback(pages::not_found)
+        .layer(from_fn(limit_time))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(state)
+}
+
 fn operator_routes() -> Router<AppState> {
+    probes().route("/metrics", get(metrics::metrics))
+}
+
+fn probes() -> Router<AppState> {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+}
+
+/// Counts say how many people sign in, and how often it fails: on the public listener they are
+/// for developers only, so that nobody publishes them by accident.
+fn publishes_metrics(config: &Config) -> bool {
+    config.metrics_address.is_none() && config.base.is_loopback()
 }
 
 /// A body that trickles in, or a neighbour that hangs, holds a request no longer than this.

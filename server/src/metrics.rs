@@ -47,9 +47,9 @@ struct Meters {
     logins_failed: Family<LoginFailure, Counter>,
     refreshes: Family<RefreshOutcome, Counter>,
     logouts: Family<LogoutBy, Counter>,
-    sessions_live: Gauge<u64, AtomicU64>,
-    handoffs_waiting: Gauge,
-    watchers: Gauge,
+    sessions_live: Count,
+    handoffs_waiting: Count,
+    watchers: Count,
     store_seconds: Histograms<StoreOperation>,
     store_errors: Family<(StoreOperation, StoreFault), Counter>,
     provider_seconds: Histograms<ProviderRequest>,
@@ -60,17 +60,8 @@ struct Meters {
     audit_lines_dropped: Counter,
 }
 
+type Count = Gauge<u64, AtomicU64>;
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
-
-/// One of something that is there now; when dropped, it is gone.
-#[must_use = "it counts as long as it lives"]
-pub struct Present(Gauge);
-
-impl Drop for Present {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
 
 impl Metrics {
     /// All counters at zero.
@@ -190,14 +181,11 @@ impl Metrics {
         self.0.sessions_live.set(count);
     }
 
-    /// A frame waits for its login, as long as the result lives.
-    pub fn handoff_waiting(&self) -> Present {
-        present(&self.0.handoffs_waiting)
-    }
-
-    /// A frame watches its session, as long as the result lives.
-    pub fn watcher(&self) -> Present {
-        present(&self.0.watchers)
+    /// So many frames wait for their login, and watch their session, now.
+    pub fn frames(&self, waiting: usize, watching: usize) {
+        let count = |frames| u64::try_from(frames).unwrap_or(u64::MAX);
+        self.0.handoffs_waiting.set(count(waiting));
+        self.0.watchers.set(count(watching));
     }
 
     /// Somebody ran into a limit.
@@ -257,22 +245,14 @@ impl Default for Metrics {
     }
 }
 
-fn present(gauge: &Gauge) -> Present {
-    gauge.inc();
-    Present(gauge.clone())
-}
-
 fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
     let counter = Counter::default();
     registry.register(name, help, counter.clone());
     counter
 }
 
-fn gauge<N, A>(registry: &mut Registry, name: &str, help: &str) -> Gauge<N, A>
-where
-    Gauge<N, A>: prometheus_client::registry::Metric + Clone + Default,
-{
-    let gauge = Gauge::default();
+fn gauge(registry: &mut Registry, name: &str, help: &str) -> Count {
+    let gauge = Count::default();
     registry.register(name, help, gauge.clone());
     gauge
 }
@@ -335,18 +315,6 @@ mod tests {
                 .text()
                 .contains("component_auth0_logins_failed_total{reason=\"store\"} 1\n")
         );
-    }
-
-    #[test]
-    fn what_is_present_is_counted_until_it_is_dropped() {
-        let metrics = Metrics::new();
-        let first = metrics.watcher();
-        let second = metrics.watcher();
-        assert!(metrics.text().contains("component_auth0_watchers 2\n"));
-        drop(first);
-        assert!(metrics.text().contains("component_auth0_watchers 1\n"));
-        drop(second);
-        assert!(metrics.text().contains("component_auth0_watchers 0\n"));
     }
 
     #[test]

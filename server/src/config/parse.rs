@@ -95,6 +95,8 @@ impl<'a> Parser<'a> {
                 .one_of("LOGOUT_ID_TOKEN_HINT", &[("false", false), ("true", true)]),
             trusted_proxies: self.trusted_proxies(base.as_ref()),
             static_dir: PathBuf::from(self.lookup.value("STATIC_DIR").unwrap_or("dist")),
+            metrics_address: self.metrics_address(),
+            audit_log: self.audit_log(),
             log_format: self.one_of(
                 "LOG_FORMAT",
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],

@@ -9,12 +9,19 @@ use http::header;
 
 use super::Metrics;
 use super::labels::{Route, StatusClass};
+use crate::auth::watch::Watching;
+use crate::state::Handoff;
 
 /// Prometheus asks for this among others, and reads it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// `GET /metrics`: all counters. Which listener has it is the router's business.
-pub async fn metrics(State(metrics): State<Metrics>) -> Response {
+pub async fn metrics(
+    State(metrics): State<Metrics>,
+    State(handoff): State<Handoff>,
+    State(watching): State<Watching>,
+) -> Response {
+    metrics.frames(handoff.waiting.count(), watching.count());
     let headers = [
         (header::CONTENT_TYPE, OPEN_METRICS),
         (header::CACHE_CONTROL, "no-store"),
