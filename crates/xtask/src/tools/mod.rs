@@ -2,6 +2,8 @@
 
 pub(crate) mod browser;
 pub(crate) mod npm;
+pub(crate) mod packages;
 pub(crate) mod python;
 pub(crate) mod rust_target;
+pub(crate) mod servers;
 pub(crate) mod trunk;

@@ -6,7 +6,7 @@ use super::python::pytest;
 use super::report::Verdict;
 use crate::context::Context;
 use crate::progress::Step;
-use crate::tools::{browser, npm};
+use crate::tools::{browser, npm, servers};
 
 /// Two cores: each test runs four servers and a browser.
 const WORKERS: &str = "2";
@@ -14,6 +14,12 @@ const WORKERS: &str = "2";
 /// The machine's browsers.
 pub(crate) fn install(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
     browser::ensure(context, step)?;
+    Ok(Verdict::passed())
+}
+
+/// The machine's Redis and nginx.
+pub(crate) fn install_servers(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    servers::ensure(context, step)?;
     Ok(Verdict::passed())
 }
 
