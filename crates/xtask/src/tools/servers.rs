@@ -11,7 +11,7 @@ const PACKAGES: [Package; 2] = [
         service: Some("redis-server"),
     },
     Package {
-        name: "nginx-light",
+        name: "nginx",
         program: "nginx",
         service: Some("nginx"),
     },
