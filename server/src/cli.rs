@@ -215,8 +215,17 @@ async fn operator_listener(settings: &Settings) -> anyhow::Result<Option<TcpList
 
 /// Begins the end at SIGTERM or Ctrl-C; a second one hurries it.
 async fn close_on_signals(closing: Closing) {
+    let terminate = signal(SignalKind::terminate());
+    let interrupt = signal(SignalKind::interrupt());
+    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
+        return;
+    };
     loop {
-        stop_signal().await;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
         closing.begin();
     }
 }

@@ -117,13 +117,13 @@ fn the_companion_boots_with_the_2022_env_file() {
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/2022.env");
 
 /// A companion that runs; it ends with the test, however that ends.
-struct Started {
-    process: Child,
+pub(crate) struct Started {
+    pub(crate) process: Child,
     lines: mpsc::Receiver<String>,
 }
 
 impl Started {
-    fn by(command: &mut Command) -> Self {
+    pub(crate) fn by(command: &mut Command) -> Self {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(process.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
@@ -136,7 +136,7 @@ impl Started {
     }
 
     /// Where it listens, from its log.
-    fn address(&mut self) -> String {
+    pub(crate) fn address(&mut self) -> String {
         loop {
             let line = self
                 .lines

@@ -108,6 +108,37 @@ async fn a_verifier_that_nobody_knows_is_pending_after_the_hold() {
     assert!(answer.set_cookies().is_empty());
 }
 
+// A frame that gave its poll up by hanging up could lose the login that comes just then.
+#[tokio::test(start_paused = true)]
+async fn the_companion_holds_a_poll_as_long_as_the_frame_wishes_and_no_longer_than_25_s() {
+    let world = World::new().await;
+    let browser = world.browser();
+    for (hold, held) in [(0, 0), (1_500, 1_500), (25_000, 25_000), (u32::MAX, 25_000)] {
+        let mut body = claim_body(&Handoff::new(&world), &Host::new(&world));
+        body["hold"] = json!(hold);
+        let began = Instant::now();
+        let answer = browser.frame_post("/api/auth/handoff", &body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+        assert_eq!(answer.header("retry-after"), "");
+        assert_eq!(began.elapsed().as_millis(), held, "{hold}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_waits_is_told_of_the_end_of_the_process() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let (handoff, host) = (Handoff::new(&world), Host::new(&world));
+    let began = Instant::now();
+    let mut waiting = Box::pin(browser.claim(&handoff, &host));
+    assert!(poll!(&mut waiting).is_pending());
+    world.state.closing().begin();
+    let answer = waiting.await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    assert_eq!(answer.header("retry-after"), "3");
+    assert_eq!(began.elapsed().as_secs(), 0);
+}
+
 #[tokio::test]
 async fn the_newest_poll_supersedes_the_older_one_and_gets_the_login() {
     let world = World::new().await;
@@ -266,6 +297,8 @@ async fn malformed_claims_are_refused() {
         ("challenge", json!("short")),
         ("challenge", json!(null)),
         ("host_origin", json!(null)),
+        ("hold", json!("long")),
+        ("hold", json!(-1)),
     ] {
         let mut body = good.clone();
         body[name] = value.clone();

@@ -3,13 +3,16 @@
 
 use std::net::SocketAddr;
 
+use axum::extract::FromRef as _;
+use serde_json::json;
+use server::auth::watch::Watching;
 use server::closing::Closing;
 use server::serve::serve;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::harness::World;
+use crate::harness::{Handoff, Host, SignedIn, World, claim_body, eventually};
 
 struct Listening {
     address: SocketAddr,
@@ -21,11 +24,11 @@ impl Listening {
     async fn start(world: &World) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (app, closing) = (world.app.clone(), world.closing.clone());
+        let (app, closing) = (world.app.clone(), world.state.closing().clone());
         let server = tokio::spawn(async move { serve(listener, app, &closing).await });
         Self {
             address,
-            closing: world.closing.clone(),
+            closing: world.state.closing().clone(),
             server,
         }
     }
@@ -120,4 +123,150 @@ async fn a_request_under_way_is_finished_after_the_signal_to_stop() {
     assert!(rest.contains("session_ended"), "{rest}");
     listening.server.await.unwrap().unwrap();
     assert!(TcpStream::connect(listening.address).await.is_err());
+}
+
+/// A connection on which a frame watches; its first white space has come.
+async fn watching(listening: &Listening, someone: &SignedIn) -> TcpStream {
+    let body = json!({
+        "ref": someone.frame["ref"],
+        "sign_out_key": someone.frame["sign_out_key"],
+    });
+    let mut stream = TcpStream::connect(listening.address).await.unwrap();
+    let request = frame_post("/api/auth/watch", &body.to_string());
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let head = read_until(&mut stream, "\r\n\r\n1\r\n \r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    for header in [
+        "content-type: application/json\r\n",
+        "cache-control: no-store\r\n",
+        "x-accel-buffering: no\r\n",
+    ] {
+        assert!(head.contains(header), "{header} not in {head}");
+    }
+    assert!(!head.contains("content-encoding"), "{head}");
+    stream
+}
+
+fn frame_post(path: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost:3001\r\norigin: http://localhost:3001\r\n\
+         content-type: application/json\r\nx-component-auth0: frame\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// Reads just so far.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut read = String::new();
+    while !read.ends_with(end) {
+        read.push(char::from(stream.read_u8().await.unwrap()));
+    }
+    read
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watchers_answer_begins_at_once_and_is_kept_alive() {
+    let world = World::new().await;
+    let listening = Listening::start(&world).await;
+    let someone = world.signed_in("ada").await;
+    let began = tokio::time::Instant::now();
+    let mut stream = watching(&listening, &someone).await;
+    assert_eq!(began.elapsed().as_secs(), 0);
+    assert_eq!(read_until(&mut stream, "\n \r\n").await, "1\r\n \r\n");
+    assert_eq!(began.elapsed().as_secs(), 20);
+}
+
+#[tokio::test]
+async fn a_frame_that_hangs_up_gives_its_place_back() {
+    let world = World::new().await;
+    let listening = Listening::start(&world).await;
+    let someone = world.signed_in("ada").await;
+    let places = Watching::from_ref(&world.state);
+    let stream = watching(&listening, &someone).await;
+    assert_eq!(places.count(), 1);
+    drop(stream);
+    eventually(async || places.count() == 0).await;
+}
+
+// A page that was closed while it waited: the login is there for the frame's next poll.
+#[tokio::test]
+async fn a_poll_whose_client_hung_up_does_not_take_the_login() {
+    let world = World::new().await;
+    let listening = Listening::start(&world).await;
+    let browser = world.browser();
+    let (handoff, host) = (Handoff::new(&world), Host::new(&world));
+    let body = claim_body(&handoff, &host).to_string();
+    let mut stream = TcpStream::connect(listening.address).await.unwrap();
+    let request = frame_post("/api/auth/handoff", &body);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let places = server::state::Handoff::from_ref(&world.state).waiting;
+    eventually(async || places.count() == 1).await;
+    drop(stream);
+    eventually(async || places.count() == 0).await;
+    browser.popup_login(&handoff, "ada").await;
+    browser.claim(&handoff, &host).await.ok();
+}
+
+// A rolling restart costs no time where nobody but waiters is connected, whoever they are.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_told_of_the_end_and_holds_nothing_up() {
+    let world = World::new().await;
+    let listening = Listening::start(&world).await;
+    let someone = world.signed_in("ada").await;
+    let mut watcher = watching(&listening, &someone).await;
+    let mut poll = TcpStream::connect(listening.address).await.unwrap();
+    let body = claim_body(&Handoff::new(&world), &Host::new(&world)).to_string();
+    let request = frame_post("/api/auth/handoff", &body);
+    poll.write_all(request.as_bytes()).await.unwrap();
+    let places = server::state::Handoff::from_ref(&world.state).waiting;
+    eventually(async || places.count() == 1).await;
+    let mut kept_alive = TcpStream::connect(listening.address).await.unwrap();
+    let ping = PING.replace("connection: close\r\n", "\r\n");
+    kept_alive.write_all(ping.as_bytes()).await.unwrap();
+    read_until(&mut kept_alive, "\"}").await;
+    let mut silent = TcpStream::connect(listening.address).await.unwrap();
+    let began = tokio::time::Instant::now();
+    listening.closing.begin();
+    listening.server.await.unwrap().unwrap();
+    assert_eq!(began.elapsed().as_millis(), 0);
+    let mut rest = String::new();
+    watcher.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.contains(r#"{"state":"again"}"#), "{rest}");
+    rest.clear();
+    poll.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.starts_with("HTTP/1.1 202 "), "{rest}");
+    assert!(rest.contains("retry-after: "), "{rest}");
+    assert_eq!(kept_alive.read(&mut [0]).await.unwrap(), 0);
+    // Cut before it asked for anything.
+    assert!(matches!(silent.read(&mut [0]).await, Ok(0) | Err(_)));
+}
+
+// E62: a login that is being finished, for whom nobody waits any more.
+#[tokio::test(start_paused = true)]
+async fn the_end_waits_for_work_that_outlives_its_request() {
+    let world = World::new().await;
+    let listening = Listening::start(&world).await;
+    let began = tokio::time::Instant::now();
+    let five_seconds = tokio::time::sleep(std::time::Duration::from_secs(5));
+    let work = listening.closing.finish(five_seconds);
+    listening.closing.begin();
+    listening.server.await.unwrap().unwrap();
+    assert_eq!(began.elapsed().as_secs(), 5);
+    assert!(work.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_waits_no_longer_than_the_drain_and_not_at_all_when_hurried() {
+    for (signals, seconds) in [(1, 8), (2, 0)] {
+        let world = World::new().await;
+        let listening = Listening::start(&world).await;
+        let began = tokio::time::Instant::now();
+        drop(listening.closing.finish(std::future::pending::<()>()));
+        for _ in 0..signals {
+            listening.closing.begin();
+        }
+        listening.server.await.unwrap().unwrap();
+        assert_eq!(began.elapsed().as_secs(), seconds);
+    }
 }

@@ -13,7 +13,6 @@ use dev_tenant::{
 };
 use oidc::{Clock, Random};
 use server::assets::Assets;
-use server::closing::Closing;
 use server::config::{Lookup, Settings};
 use server::state::{AppState, Outside};
 use session_store::SqliteStore;
@@ -38,7 +37,7 @@ pub(crate) struct World {
     pub(crate) clock: FakeClock,
     pub(crate) app: Router,
     /// Of the companion that serves `app`.
-    pub(crate) closing: Closing,
+    pub(crate) state: AppState,
     pub(crate) base: String,
     pub(crate) exchanges: Arc<Mutex<Vec<Exchange>>>,
     pub(crate) settings: BTreeMap<String, String>,
@@ -80,10 +79,10 @@ impl World {
         tokio::spawn(dev_tenant::serve(listener, tenant.clone(), pending()));
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let random = Arc::new(SeededRandom::new());
-        let (app, closing) = companion(&settings, &directory, &clock, &random);
+        let (app, state) = companion(&settings, &directory, &clock, &random);
         Self {
             app,
-            closing,
+            state,
             tenant,
             clock,
             base,
@@ -99,10 +98,10 @@ impl World {
     pub(crate) fn restarted(&self, changes: &[(&str, &str)]) -> Self {
         let mut settings = self.settings.clone();
         settings.extend(owned(changes));
-        let (app, closing) = companion(&settings, &self.directory, &self.clock, &self.random);
+        let (app, state) = companion(&settings, &self.directory, &self.clock, &self.random);
         Self {
             app,
-            closing,
+            state,
             tenant: self.tenant.clone(),
             clock: self.clock.clone(),
             base: self.base.clone(),
@@ -166,7 +165,7 @@ fn companion(
     directory: &TempDir,
     clock: &FakeClock,
     random: &Arc<SeededRandom>,
-) -> (Router, Closing) {
+) -> (Router, AppState) {
     let has_frontend = settings.contains_key("STATIC_DIR");
     let settings = Settings::parse(&Lookup::of(settings.clone()))
         .unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -185,8 +184,7 @@ fn companion(
         assets,
     };
     let state = AppState::new(settings, outside).unwrap();
-    let closing = state.closing().clone();
-    (server::router(state), closing)
+    (server::router(state.clone()), state)
 }
 
 pub(crate) fn s256(verifier: &str) -> String {

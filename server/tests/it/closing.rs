@@ -1,0 +1,176 @@
+//! The end of the process, with the real binary and real signals (E62).
+
+use std::time::Duration;
+
+use http::header::{COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
+use http::{HeaderMap, StatusCode};
+use oidc::{Clock as _, SystemClock};
+use reqwest::{Client, RequestBuilder, Response, redirect};
+use serde_json::json;
+use url::Url;
+
+use crate::commands::{Started, command};
+use crate::harness::{Handoff, Host, World, claim_body, eventually};
+
+/// Of the companions in the tests.
+const BASE: &str = "http://localhost:3001";
+/// So long the provider takes for a token response, while the signal comes.
+const SLOW_MS: u64 = 1_500;
+
+/// A companion in a process of its own, on the world's settings and database.
+struct Companion {
+    started: Started,
+    address: String,
+    client: Client,
+}
+
+impl Companion {
+    fn start(world: &World) -> Self {
+        let database = world.directory.path().join("process.db");
+        let store = format!("sqlite:{}", database.display());
+        let mut started = Started::by(
+            command(world.directory.path(), &["serve"])
+                .envs(&world.settings)
+                .env("SESSION_STORE", store)
+                .env("AUDIT_LOG", "off")
+                .env("PORT", "0"),
+        );
+        let client = Client::builder().redirect(redirect::Policy::none());
+        Self {
+            address: started.address(),
+            started,
+            client: client.build().unwrap(),
+        }
+    }
+
+    fn request(&self, request: RequestBuilder) -> RequestBuilder {
+        request
+            .header(HOST, BASE.trim_start_matches("http://"))
+            .timeout(Duration::from_secs(30))
+    }
+
+    fn get(&self, path_and_query: &str) -> RequestBuilder {
+        let url = format!("http://{}{path_and_query}", self.address);
+        self.request(self.client.get(url))
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.address);
+        self.request(self.client.post(url)).header(ORIGIN, BASE)
+    }
+
+    /// What brings the login of this handoff to its callback; the request is not sent yet.
+    async fn callback(&self, world: &World, handoff: &Handoff) -> RequestBuilder {
+        let challenge = handoff.challenge();
+        let form = [("handoff_challenge", challenge.as_str())];
+        let begun = self.post("/api/auth/login").form(&form).send().await;
+        let begun = begun.unwrap();
+        let authorize = Url::parse(begun.headers()[LOCATION].to_str().unwrap()).unwrap();
+        let back = world.browser().authenticate(&authorize, "ada").await;
+        self.get(&back[url::Position::BeforePath..])
+            .header(COOKIE, cookies(begun.headers()))
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.started.process.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([name, &id])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    async fn ended(mut self) {
+        let status = tokio::task::spawn_blocking(move || self.started.process.wait());
+        assert!(status.await.unwrap().unwrap().success());
+    }
+}
+
+fn cookies(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(SET_COOKIE).iter();
+    let pairs: Vec<_> = lines
+        .map(|line| line.to_str().unwrap().split(';').next().unwrap())
+        .filter(|pair| !pair.ends_with('='))
+        .collect();
+    pairs.join("; ")
+}
+
+/// A provider that goes by the real time, and is slow with its tokens.
+async fn world() -> World {
+    let world = World::new().await;
+    let now = SystemClock.now().seconds();
+    world.clock.advance(now - world.clock.seconds());
+    world.tenant.faults().set(|plan| {
+        plan.slow_ms.insert("token".to_owned(), SLOW_MS);
+    });
+    world
+}
+
+async fn code_is_sent(world: &World) {
+    let tenant = &world.tenant;
+    eventually(async || tenant.journal().requests.contains_key("token")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_in_the_middle_of_a_login_lets_the_login_finish() {
+    let world = world().await;
+    let companion = Companion::start(&world);
+    let handoff = Handoff::new(&world);
+    let callback = companion.callback(&world, &handoff).await;
+    let finishing = tokio::spawn(callback.send());
+    code_is_sent(&world).await;
+    companion.signal("-TERM");
+    let finished: Response = finishing.await.unwrap().unwrap();
+    assert_eq!(finished.status(), StatusCode::SEE_OTHER);
+    let cookies = cookies(finished.headers());
+    companion.ended().await;
+    let restarted = Companion::start(&world);
+    let me = restarted.get("/api/auth/me").header(COOKIE, cookies);
+    assert_eq!(me.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_is_finished_even_if_its_window_was_closed_before_the_signal() {
+    let world = world().await;
+    let companion = Companion::start(&world);
+    let handoff = Handoff::new(&world);
+    let callback = companion.callback(&world, &handoff).await;
+    let closed = tokio::spawn(callback.send());
+    code_is_sent(&world).await;
+    closed.abort();
+    assert!(closed.await.unwrap_err().is_cancelled());
+    companion.signal("-TERM");
+    companion.ended().await;
+    let restarted = Companion::start(&world);
+    let claim = claim_body(&handoff, &Host::new(&world));
+    let claimed = restarted
+        .post("/api/auth/handoff")
+        .json(&claim)
+        .send()
+        .await;
+    let claimed: serde_json::Value = claimed.unwrap().json().await.unwrap();
+    assert_eq!(claimed["user"]["name"], json!("Ada Lovelace"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_the_process_at_once() {
+    let world = world().await;
+    world.tenant.faults().set(|plan| {
+        plan.slow_ms.insert("token".to_owned(), 60_000);
+    });
+    let companion = Companion::start(&world);
+    let callback = companion.callback(&world, &Handoff::new(&world)).await;
+    let cut = tokio::spawn(callback.send());
+    code_is_sent(&world).await;
+    let began = std::time::Instant::now();
+    companion.signal("-TERM");
+    // The first is heard: no connection is taken any more.
+    let address = companion.address.clone();
+    eventually(async || tokio::net::TcpStream::connect(&address).await.is_err()).await;
+    companion.signal("-INT");
+    companion.ended().await;
+    assert!(
+        began.elapsed() < Duration::from_secs(6),
+        "not the drain's 8 s"
+    );
+    assert!(cut.await.unwrap().is_err());
+}
