@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use http::StatusCode;
+use oidc::{RequestKind, RequestObserver};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -212,8 +214,7 @@ impl Metrics {
         }
     }
 
-    /// The provider answered, or did not.
-    pub fn provider_asked(&self, request: ProviderRequest, took: Duration, answer: ProviderAnswer) {
+    fn provider_asked(&self, request: ProviderRequest, took: Duration, answer: ProviderAnswer) {
         let seconds = self.0.provider_seconds.get_or_create(&request);
         seconds.observe(took.as_secs_f64());
         self.0
@@ -236,6 +237,12 @@ impl Metrics {
         // Writing to a string does not fail.
         let _ = text::encode(&mut text, &self.0.registry);
         text
+    }
+}
+
+impl RequestObserver for Metrics {
+    fn finished(&self, kind: RequestKind, took: Duration, status: Option<StatusCode>) {
+        self.provider_asked(ProviderRequest::of(kind), took, ProviderAnswer::of(status));
     }
 }
 

@@ -62,7 +62,11 @@ impl ObservedStore {
             _ => DEADLINE,
         };
         let began = Instant::now();
-        let span = tracing::debug_span!("store", operation = operation.as_str());
+        let span = tracing::debug_span!(
+            target: "component_auth0::trace",
+            "store call",
+            operation = operation.as_str()
+        );
         let (result, fault) = match tokio::time::timeout(deadline, call.instrument(span)).await {
             Ok(Ok(answer)) => (Ok(answer), None),
             Ok(Err(error)) => {

@@ -133,7 +133,12 @@ impl AppState {
         let store = Arc::new(ObservedStore::new(store, metrics.clone()));
         let closing = Closing::new();
         let cookies = CookiePolicy::new(&settings);
-        let provider = provider(&settings, Arc::clone(&clock), Arc::clone(&random))?;
+        let provider = provider(
+            &settings,
+            HttpClient::new()?.observed_by(Arc::new(metrics.clone())),
+            Arc::clone(&clock),
+            Arc::clone(&random),
+        );
         let secrets = &settings.session_secrets;
         let sessions = Sessions::new(
             store,
@@ -230,14 +235,13 @@ impl AppState {
 }
 
 /// The configured provider; nothing is fetched from it yet.
-///
-/// # Errors
-/// If the TLS stack cannot be set up.
+#[must_use]
 pub fn provider(
     settings: &Settings,
+    http: HttpClient,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-) -> anyhow::Result<Provider> {
+) -> Provider {
     let known = ProviderSettings {
         issuer: settings.issuer.clone(),
         client_id: settings.client_id.clone(),
@@ -245,5 +249,5 @@ pub fn provider(
         algorithms: settings.algorithms.clone(),
         clock_skew: settings.clock_skew,
     };
-    Ok(Provider::new(known, HttpClient::new()?, clock, random))
+    Provider::new(known, http, clock, random)
 }

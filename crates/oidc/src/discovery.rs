@@ -9,6 +9,7 @@ use url::Url;
 use crate::{
     cached_document::{CachedDocument, Source},
     http_client::{HttpClient, HttpError, is_loopback, retry_after},
+    observer::RequestKind,
     random::Random,
     time::Clock,
     types::Issuer,
@@ -155,7 +156,7 @@ impl Source for MetadataSource {
 
 impl MetadataSource {
     async fn fetch_checked(&self, previous: Option<&Metadata>) -> Result<Metadata, DiscoveryError> {
-        let body = fetch_document(&self.http, &self.location()).await?;
+        let body = fetch_document(&self.http, RequestKind::Discovery, &self.location()).await?;
         let unchecked: UncheckedMetadata = serde_json::from_slice(&body)
             .map_err(|error| DiscoveryError::Unacceptable(format!("not metadata: {error}")))?;
         let metadata = unchecked.check(&self.issuer)?;
@@ -184,9 +185,10 @@ impl MetadataSource {
 /// Body of a 200 answer; other answers and faults sorted by what the caller does next.
 pub(crate) async fn fetch_document(
     http: &HttpClient,
+    kind: RequestKind,
     url: &Url,
 ) -> Result<Vec<u8>, DiscoveryError> {
-    let response = http.fetch(url).await.map_err(|error| match error {
+    let response = http.fetch(kind, url).await.map_err(|error| match error {
         HttpError::Unreachable(reason) => DiscoveryError::Unavailable {
             reason,
             retry_after: None,

@@ -1,10 +1,17 @@
 //! The one way out to the provider: no redirects, deadlines, a body limit, and transport
 //! security. It knows nothing of OAuth and never logs a body or a URL.
 
-use std::time::Duration;
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderValue, Request, Response, header::RETRY_AFTER};
+use tracing::Instrument as _;
 use url::{Host, Url};
+
+use crate::observer::{RequestKind, RequestObserver};
 
 /// A connection that takes longer will not come.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -28,11 +35,18 @@ pub(crate) enum HttpError {
 }
 
 /// Client for requests to the provider. Built once, cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpClient {
     remote: reqwest::Client,
     /// Plain http to this machine never goes through a proxy, which would see the secrets.
     loopback: reqwest::Client,
+    observer: Option<Arc<dyn RequestObserver>>,
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("HttpClient").finish_non_exhaustive()
+    }
 }
 
 /// The TLS stack could not be set up.
@@ -55,11 +69,25 @@ impl HttpClient {
                 .build()
                 .map_err(HttpClientUnavailable)?,
             loopback: loopback.build().map_err(HttpClientUnavailable)?,
+            observer: None,
         })
     }
 
+    /// Tells `observer` of each request.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn RequestObserver>) -> Self {
+        Self {
+            observer: Some(observer),
+            ..self
+        }
+    }
+
     /// Fetches a JSON document.
-    pub(crate) async fn fetch(&self, url: &Url) -> Result<Response<Vec<u8>>, HttpError> {
+    pub(crate) async fn fetch(
+        &self,
+        kind: RequestKind,
+        url: &Url,
+    ) -> Result<Response<Vec<u8>>, HttpError> {
         let mut request = Request::get(url.as_str())
             .body(Vec::new())
             .map_err(|_| HttpError::Unacceptable("the URL cannot be requested"))?;
@@ -67,14 +95,36 @@ impl HttpClient {
             http::header::ACCEPT,
             HeaderValue::from_static("application/json"),
         );
-        self.send(request).await
+        self.send(kind, request).await
     }
 
     /// Sends a request and reads the whole answer.
     pub(crate) async fn send(
         &self,
+        kind: RequestKind,
         request: Request<Vec<u8>>,
     ) -> Result<Response<Vec<u8>>, HttpError> {
+        let began = Instant::now();
+        // Exported where traces are; says no more than the observer hears.
+        let span = tracing::debug_span!(
+            target: "component_auth0::trace",
+            "provider request",
+            otel.kind = "client",
+            request = ?kind,
+            http.response.status_code = tracing::field::Empty,
+        );
+        let answer = self.exchange(request).instrument(span.clone()).await;
+        let status = answer.as_ref().ok().map(Response::status);
+        if let Some(status) = status {
+            span.record("http.response.status_code", status.as_u16());
+        }
+        if let Some(observer) = &self.observer {
+            observer.finished(kind, began.elapsed(), status);
+        }
+        answer
+    }
+
+    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpError> {
         let url = Url::parse(&request.uri().to_string())
             .map_err(|_| HttpError::Unacceptable("the URL cannot be requested"))?;
         if !is_transport_allowed(&url) {
@@ -221,7 +271,10 @@ mod tests {
     #[tokio::test]
     async fn plain_http_elsewhere_is_refused_without_a_connection() {
         let client = HttpClient::new().unwrap();
-        let error = client.fetch(&url("http://192.0.2.1/")).await.unwrap_err();
+        let error = client
+            .fetch(RequestKind::Discovery, &url("http://192.0.2.1/"))
+            .await
+            .unwrap_err();
         assert!(matches!(error, HttpError::Unacceptable(_)), "{error}");
     }
 
@@ -232,7 +285,10 @@ mod tests {
         for (length, is_accepted) in [(BODY_LIMIT, true), (BODY_LIMIT + 1, false)] {
             let answer = Answer::text(200, "text/plain", "x".repeat(length));
             provider.paths.elsewhere.answer(answer);
-            match client.fetch(&url(&provider.issuer)).await {
+            match client
+                .fetch(RequestKind::Discovery, &url(&provider.issuer))
+                .await
+            {
                 Ok(response) => assert!(is_accepted && response.body().len() == length),
                 Err(error) => {
                     assert!(
@@ -259,7 +315,7 @@ mod tests {
         });
         let error = HttpClient::new()
             .unwrap()
-            .fetch(&url(&address))
+            .fetch(RequestKind::Discovery, &url(&address))
             .await
             .unwrap_err();
         assert!(matches!(error, HttpError::Unacceptable(_)), "{error}");
@@ -274,7 +330,11 @@ mod tests {
             .answer(Answer::text(200, "text/plain", "zipped").header("content-encoding", "gzip"));
         let client = HttpClient::new().unwrap();
         assert_eq!(
-            client.fetch(&url(&provider.issuer)).await.unwrap().body(),
+            client
+                .fetch(RequestKind::Discovery, &url(&provider.issuer))
+                .await
+                .unwrap()
+                .body(),
             b"zipped"
         );
     }
@@ -285,7 +345,10 @@ mod tests {
         let address = url(&format!("{}/?code=canary", provider.issuer));
         drop(provider);
         let client = HttpClient::new().unwrap();
-        let error = client.fetch(&address).await.unwrap_err();
+        let error = client
+            .fetch(RequestKind::Discovery, &address)
+            .await
+            .unwrap_err();
         assert!(matches!(error, HttpError::Unreachable(_)), "{error}");
         assert!(!error.to_string().contains("canary"), "{error}");
     }
@@ -308,5 +371,38 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[derive(Default)]
+    struct Heard(std::sync::Mutex<Vec<(RequestKind, Option<u16>)>>);
+
+    impl RequestObserver for Heard {
+        fn finished(&self, kind: RequestKind, _: Duration, status: Option<http::StatusCode>) {
+            let status = status.map(|status| status.as_u16());
+            self.0.lock().unwrap().push((kind, status));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_observer_hears_of_answers_and_of_their_absence() {
+        let provider = FakeProvider::start().await;
+        let heard = Arc::new(Heard::default());
+        let client = HttpClient::new().unwrap().observed_by(heard.clone());
+        let answer = Answer::text(503, "text/plain", String::new());
+        provider.paths.elsewhere.answer(answer);
+        client
+            .fetch(RequestKind::Keys, &url(&provider.issuer))
+            .await
+            .unwrap();
+        let nowhere = url("http://192.0.2.1/");
+        client
+            .fetch(RequestKind::Discovery, &nowhere)
+            .await
+            .unwrap_err();
+        let expected = [
+            (RequestKind::Keys, Some(503)),
+            (RequestKind::Discovery, None),
+        ];
+        assert_eq!(*heard.0.lock().unwrap(), expected);
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     discovery::{Discovery, DiscoveryError, fetch_document},
     http_client::HttpClient,
     jws::UnverifiedJws,
+    observer::RequestKind,
     types::Issuer,
     verification::{TokenFault, VerificationError},
 };
@@ -86,7 +87,7 @@ impl Source for KeySetSource {
 
     async fn fetch(&self, _previous: Option<&KeySet>) -> Result<KeySet, DiscoveryError> {
         let metadata = self.discovery.metadata().await?;
-        let fetched = fetch_document(&self.http, &metadata.jwks_uri).await;
+        let fetched = fetch_document(&self.http, RequestKind::Keys, &metadata.jwks_uri).await;
         let result = fetched.and_then(|body| KeySet::parse(&body, metadata.issuer.clone()));
         if let Err(error) = &result {
             tracing::warn!(%error, issuer = %metadata.issuer, "fetching the signing keys failed");

@@ -19,6 +19,7 @@ mod id_token;
 mod jwks;
 mod jws;
 mod logout_token;
+mod observer;
 mod provider;
 mod random;
 mod revocation;
@@ -46,6 +47,7 @@ pub use crate::{
     id_token::{Expectations, IdTokenVerifier, Occasion, VerifiedIdToken},
     jwks::SigningKeys,
     logout_token::{Ended, LogoutTokenVerifier, VerifiedLogoutToken},
+    observer::{RequestKind, RequestObserver},
     provider::{Provider, ProviderSettings},
     random::{Random, SystemRandom, random_base64url},
     revocation::RevocationError,

@@ -12,6 +12,7 @@ use url::form_urlencoded;
 
 use crate::{
     error::OAuthErrorCode,
+    observer::RequestKind,
     provider::Provider,
     token::{TokenRequestError, auth_type, exchange},
     types::RefreshToken,
@@ -50,7 +51,7 @@ impl Provider {
         let request = self
             .revocation_request(endpoint.as_str(), &auth_type, refresh_token)
             .map_err(|_| RevocationError::Unacceptable("the request cannot be made".to_owned()))?;
-        let response = exchange(self.http.clone(), request)
+        let response = exchange(self.http.clone(), RequestKind::Revocation, request)
             .await
             .map_err(TokenRequestError::from)?;
         if response.status().is_success() {

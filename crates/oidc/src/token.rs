@@ -16,6 +16,7 @@ use crate::{
     discovery::{DiscoveryError, Metadata},
     error::OAuthErrorCode,
     http_client::{HttpClient, HttpError},
+    observer::RequestKind,
     provider::Provider,
     time::UnixTime,
     token_response::TokenResponseBody,
@@ -133,7 +134,7 @@ impl Provider {
         let body = client
             .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()))
-            .request_async(&|request| exchange(self.http.clone(), request))
+            .request_async(&|request| exchange(self.http.clone(), RequestKind::Token, request))
             .await?;
         self.token_set(body, requested_scope)
     }
@@ -169,7 +170,9 @@ impl Provider {
             .exchange_client_credentials()
             .add_scopes(scopes(scope))
             .add_extra_param("audience", audience.as_str())
-            .request_async(&|request| exchange(self.http.clone(), request))
+            .request_async(&|request| {
+                exchange(self.http.clone(), RequestKind::ClientCredentials, request)
+            })
             .await?;
         let mut token_set = self.token_set(body, scope.unwrap_or(&Scope::default()))?;
         // RFC 6749 §4.4.3: a client that has its own credentials needs none.
@@ -192,7 +195,7 @@ impl Provider {
             refresh = refresh.add_extra_param("audience", audience.as_str());
         }
         let body = refresh
-            .request_async(&|request| exchange(self.http.clone(), request))
+            .request_async(&|request| exchange(self.http.clone(), RequestKind::Refresh, request))
             .await?;
         self.token_set(body, request.scope.unwrap_or(request.granted_scope))
     }
@@ -272,9 +275,10 @@ pub(crate) enum ExchangeError {
 /// 429 is no word about the grant.
 pub(crate) async fn exchange(
     http: HttpClient,
+    kind: RequestKind,
     request: HttpRequest,
 ) -> Result<HttpResponse, ExchangeError> {
-    let response = http.send(request).await?;
+    let response = http.send(kind, request).await?;
     let status = response.status();
     if status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS

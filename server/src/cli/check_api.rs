@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use oidc::{SystemClock, SystemRandom, TokenSet};
+use oidc::{HttpClient, SystemClock, SystemRandom, TokenSet};
 
 use super::{Outcome, say};
 use crate::config::{Problem, Settings};
@@ -22,7 +22,12 @@ pub(super) async fn check_api(settings: Settings) -> anyhow::Result<Outcome> {
         return Ok(Outcome::misconfigured(&missing(&settings)));
     };
     let audience = client.audience.clone();
-    let provider = state::provider(&settings, Arc::new(SystemClock), Arc::new(SystemRandom))?;
+    let provider = state::provider(
+        &settings,
+        HttpClient::new()?,
+        Arc::new(SystemClock),
+        Arc::new(SystemRandom),
+    );
     let now = provider.now();
     let tokens = ServiceTokens::new(provider, client).fresh().await?;
     say(&format!(

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use http::StatusCode;
+use oidc::RequestKind;
 use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
 
 use crate::error::AppError;
@@ -199,6 +201,19 @@ label! {
     }
 }
 
+impl ProviderRequest {
+    pub(super) const fn of(kind: RequestKind) -> Self {
+        match kind {
+            RequestKind::Discovery => Self::Discovery,
+            RequestKind::Keys => Self::Keys,
+            RequestKind::Token => Self::Token,
+            RequestKind::Refresh => Self::Refresh,
+            RequestKind::ClientCredentials => Self::ClientCredentials,
+            RequestKind::Revocation => Self::Revoke,
+        }
+    }
+}
+
 label! {
     /// How a request to the provider ended, seen from HTTP alone.
     ProviderAnswer as "answer" {
@@ -212,6 +227,18 @@ label! {
         ServerError = "5xx",
         /// Not at all, or outside our limits.
         None = "none",
+    }
+}
+
+impl ProviderAnswer {
+    pub(super) fn of(status: Option<StatusCode>) -> Self {
+        match status.map(|status| status.as_u16() / 100) {
+            None => Self::None,
+            Some(2) => Self::Success,
+            Some(3) => Self::Redirect,
+            Some(4) => Self::ClientError,
+            Some(_) => Self::ServerError,
+        }
     }
 }
 
@@ -236,7 +263,7 @@ label! {
 impl StatusClass {
     /// The class of a status.
     #[must_use]
-    pub fn of(status: http::StatusCode) -> Self {
+    pub fn of(status: StatusCode) -> Self {
         match status.as_u16() / 100 {
             1 => Self::Informational,
             2 => Self::Success,
