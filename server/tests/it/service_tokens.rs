@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dev_tenant::{API_IDENTIFIER, M2M_CLIENT_ID, M2M_CLIENT_SECRET};
-use oidc::{SystemRandom, TokenRequestError};
+use oidc::{HttpClient, SystemRandom, TokenRequestError};
 use server::config::{Lookup, Settings};
 use server::service_tokens::ServiceTokens;
 use tokio::task::JoinSet;
@@ -26,7 +26,8 @@ async fn world(client_secret: &str) -> (World, ServiceTokens) {
     let settings = Settings::parse(&Lookup::of(world.settings.clone()))
         .unwrap_or_else(|problems| panic!("{problems:?}"));
     let clock = Arc::new(world.clock.clone());
-    let provider = server::state::provider(&settings, clock, Arc::new(SystemRandom)).unwrap();
+    let http = HttpClient::new().unwrap();
+    let provider = server::state::provider(&settings, http, clock, Arc::new(SystemRandom));
     let tokens = ServiceTokens::new(provider, settings.service_client.unwrap());
     (world, tokens)
 }
