@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,7 @@ class FakeCompanion:
         self.faults: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
         self.token_seconds = 3600
         self._serial = 0
+        self._lock = threading.Lock()
 
     def back_channel(self) -> BackChannel:
         return BackChannel(
@@ -145,11 +147,17 @@ class FakeCompanion:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/api/auth/")
-        self.calls[path] += 1
         body = json.loads(request.content)
-        self.bodies.append((path, body))
-        if path in self.faults:
-            return self.faults[path](request)
+        with self._lock:
+            self.calls[path] += 1
+            self.bodies.append((path, body))
+            fault = self.faults.get(path)
+        if fault is not None:
+            return fault(request)  # it may take its time, or call back
+        with self._lock:
+            return self._honest(request, path, body)
+
+    def _honest(self, request: httpx.Request, path: str, body: dict[str, Any]) -> httpx.Response:
         if request.headers.get("Authorization") != f"Bearer {SECRET}":
             return error(401, "invalid_host_credential")
         answer: httpx.Response = getattr(self, f"_{path}")(body)
