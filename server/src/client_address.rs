@@ -26,7 +26,9 @@ where
         let peer = parts
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
+            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| {
+                info.0.ip().to_canonical()
+            });
         Ok(Self(nearest(
             peer,
             &parts.headers,
@@ -46,13 +48,24 @@ fn nearest(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         .collect();
     // From the right: each proxy of ours vouches for the one address that it appended.
     for hop in forwarded.into_iter().rev() {
-        let Ok(hop) = hop.trim().parse() else { break };
+        let Some(hop) = address(hop.trim()) else {
+            break;
+        };
         if !is_ours(&nearest) {
             break;
         }
         nearest = hop;
     }
     nearest
+}
+
+/// Some proxies append the port. `::ffff:192.0.2.1` is the same client as `192.0.2.1`.
+fn address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.parse::<IpAddr>();
+    let with_port = || hop.parse::<SocketAddr>().map(|address| address.ip());
+    bare.or_else(|_| with_port())
+        .ok()
+        .map(|address| address.to_canonical())
 }
 
 #[cfg(test)]
@@ -86,5 +99,12 @@ mod tests {
             "203.0.113.9"
         );
         assert_eq!(client("10.0.0.1", "nonsense", &["10.0.0.0/8"]), "10.0.0.1");
+        for (hop, address) in [
+            ("203.0.113.9:50123", "203.0.113.9"),
+            ("[2001:db8::1]:50123", "2001:db8::1"),
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+        ] {
+            assert_eq!(client("10.0.0.1", hop, &["10.0.0.0/8"]), address);
+        }
     }
 }

@@ -11,6 +11,7 @@ mod session_store;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -87,6 +88,8 @@ pub struct Settings {
     pub logout_id_token_hint: bool,
     /// `TRUSTED_PROXIES` (none): whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// `RATE_LIMIT_PER_MINUTE` (1200, or `off`): logins of one client address.
+    pub rate_limit: Option<NonZeroU32>,
     /// `STATIC_DIR` (`dist`): the built frontend.
     pub static_dir: PathBuf,
     /// `METRICS_ADDR`: the operator's own listener, the only one with `/metrics` then. Without

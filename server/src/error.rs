@@ -23,6 +23,12 @@ pub enum AppError {
         /// Fixed words; nothing of the request.
         message: &'static str,
     },
+    /// Too many requests of one client.
+    #[error("too many requests of one client")]
+    RateLimited {
+        /// Seconds after which the next one passes.
+        retry_after: u32,
+    },
     /// The login was refused at the provider, or by the person.
     #[error("login refused: {0}")]
     LoginRefused(oidc::OAuthErrorCode),
@@ -62,6 +68,7 @@ impl AppError {
     fn parts(&self) -> (StatusCode, ErrorCode) {
         let code = match self {
             Self::Refused { code, .. } => *code,
+            Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::LoginRefused(_) => ErrorCode::LoginRefused,
             Self::SessionEnded(_) => ErrorCode::SessionEnded,
             Self::ProviderUnavailable(_) => ErrorCode::ProviderUnavailable,
@@ -76,6 +83,9 @@ impl AppError {
     fn message(&self) -> &'static str {
         match self {
             Self::Refused { message, .. } => message,
+            Self::RateLimited { .. } => {
+                "Too many sign-ins come from your network just now. Please try again in a moment."
+            }
             Self::LoginRefused(_) => "The sign-in was refused or cancelled. You can try again.",
             Self::SessionEnded(_) => "The session has ended.",
             Self::ProviderUnavailable(_) => {
@@ -153,6 +163,11 @@ impl IntoResponse for AppError {
             Self::SessionEnded(reason) => Some(reason),
             _ => None,
         };
+        let retry_after = match self {
+            Self::RateLimited { retry_after } => Some(retry_after),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER_SECONDS),
+            _ => None,
+        };
         let body = ErrorBody {
             code,
             message: self.message().to_owned(),
@@ -160,8 +175,8 @@ impl IntoResponse for AppError {
         };
         let mut response = (status, Json(&body)).into_response();
         let headers = response.headers_mut();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if code == ErrorCode::InvalidHostCredential {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod observed_store;
 pub mod pages;
 pub mod provider_errors;
+pub mod rate_limit;
 pub mod redirect;
 pub mod remote_api;
 pub mod request_id;
@@ -72,6 +73,7 @@ pub fn router(state: AppState) -> Router {
         .fallback(pages::not_found)
         .method_not_allowed_fallback(callback::method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(state.clone(), rate_limit::limit_rate))
         .layer(from_fn_with_state(config, host::check_host))
         .layer(from_fn(limit_time))
         .layer(CatchPanicLayer::custom(panicked))
@@ -80,8 +82,8 @@ pub fn router(state: AppState) -> Router {
             headers,
             security_headers::set_security_headers,
         ))
-        .layer(from_fn_with_state(state.clone(), request_id::name_request))
         .layer(from_fn_with_state(state.clone(), metrics::count_request))
+        .layer(from_fn_with_state(state.clone(), request_id::name_request))
         .with_state(state)
 }
 

@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 use shared::error::ErrorCode;
 use subtle::{Choice, ConstantTimeEq as _};
 
+use crate::client_address::ClientAddress;
 use crate::error::AppError;
+use crate::rate_limit::RateLimits;
 use crate::state::{AppState, Config};
 
 /// The request comes from our own origin, as the browser itself says.
@@ -89,6 +91,9 @@ impl<T: DeserializeOwned> FromRequest<AppState> for HostJson<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         if !shows_host_credential(request.headers(), &Config::from_ref(state)) {
+            let (mut parts, _) = request.into_parts();
+            let client = ClientAddress::from_request_parts(&mut parts, state).await?;
+            RateLimits::from_ref(state).wrong_credential(client)?;
             return Err(AppError::refused(
                 ErrorCode::InvalidHostCredential,
                 "STREAMLIT_SECRET of the Streamlit host is missing or not the companion's.",

@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::cookies::CookiePolicy;
 use crate::metrics::Metrics;
 use crate::observed_store::ObservedStore;
+use crate::rate_limit::RateLimits;
 use crate::remote_api::RemoteApi;
 use crate::sessions::Sessions;
 
@@ -50,6 +51,7 @@ pub struct AppState {
     assets: Assets,
     remote_api: RemoteApi,
     metrics: Metrics,
+    rate_limits: RateLimits,
 }
 
 /// What beginning a login needs.
@@ -192,6 +194,7 @@ impl AppState {
             },
             watching: Watching::new(sessions.clone(), closing.clone()),
             remote_api: RemoteApi::new(settings.remote_api.clone())?,
+            rate_limits: RateLimits::new(settings.rate_limit),
             config,
             provider,
             sessions,

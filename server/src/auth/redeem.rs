@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq as _;
 use super::refresh::{AccessTokens, Wish};
 use super::ticket::Binding;
 use crate::error::AppError;
+use crate::rate_limit::RateLimits;
 use crate::requests::HostJson;
 use crate::sessions::{LiveSession, Sessions, Standing};
 use crate::state::Config;
@@ -29,17 +30,19 @@ const INVALID: AppError = AppError::refused(
 /// Redeems a ticket.
 ///
 /// # Errors
-/// 400 `invalid_ticket` whatever is wrong with it; 503 if store or provider are down, and
+/// 400 `invalid_ticket` whatever is wrong with it; 429 for a Streamlit session that asks on and on; 503 if store or provider are down, and
 /// then the ticket is not spent.
 pub async fn redeem(
     State(config): State<Config>,
     State(sessions): State<Sessions>,
     State(tokens): State<AccessTokens>,
+    State(limits): State<RateLimits>,
     HostJson(request): HostJson<RedeemRequest>,
 ) -> Result<Json<Redeemed>, AppError> {
     if !is_random_256(&request.ticket) || request.verifier.len() > 256 {
         return Err(INVALID);
     }
+    limits.redeem(&request.verifier)?;
     let key = KeyHash::of(&request.ticket);
     let store = sessions.store();
     let found = store

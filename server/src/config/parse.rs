@@ -1,6 +1,7 @@
 //! One method per group of variables; each notes its problems and goes on.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -94,6 +95,7 @@ impl<'a> Parser<'a> {
             logout_id_token_hint: self
                 .one_of("LOGOUT_ID_TOKEN_HINT", &[("false", false), ("true", true)]),
             trusted_proxies: self.trusted_proxies(base.as_ref()),
+            rate_limit: self.rate_limit(),
             static_dir: PathBuf::from(self.lookup.value("STATIC_DIR").unwrap_or("dist")),
             metrics_address: self.metrics_address(),
             audit_log: self.audit_log(),
@@ -419,6 +421,15 @@ impl<'a> Parser<'a> {
             self.warnings.push("TRUSTED_PROXIES is unset: behind a reverse proxy every visitor counts as one client; list the proxies' addresses".into());
         }
         self.parsed_list(NAME, "list addresses or networks like 10.0.0.0/8")
+    }
+
+    /// Five hundred people who arrive at once behind one address, and try twice, fit in.
+    fn rate_limit(&mut self) -> Option<NonZeroU32> {
+        const NAME: &str = "RATE_LIMIT_PER_MINUTE";
+        if self.lookup.value(NAME) == Some("off") {
+            return None;
+        }
+        NonZeroU32::new(self.number(NAME, 1_200, 1, 1_000_000))
     }
 
     fn remote_api(&mut self) -> Option<Url> {

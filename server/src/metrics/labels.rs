@@ -82,7 +82,9 @@ impl LoginFailure {
                 code: ErrorCode::InvalidTransaction,
                 ..
             } => Self::InvalidTransaction,
-            AppError::Refused { .. } | AppError::SessionEnded(_) => Self::InvalidRequest,
+            AppError::Refused { .. }
+            | AppError::RateLimited { .. }
+            | AppError::SessionEnded(_) => Self::InvalidRequest,
             AppError::ProviderUnavailable(_) => Self::ProviderUnavailable,
             AppError::ProviderUnacceptable(_) => Self::ProviderUnacceptable,
             AppError::Store(_) => Self::Store,
