@@ -1,21 +1,23 @@
 //! `/api/auth/callback`: finishes a login (RFC 6749 §4.1.2, OpenID Connect Core §3.1.2.5 to
 //! §3.1.3.7). Each step of the way stands in [`finish`] and below it, in order.
 
+mod delivery;
+
 use axum::extract::rejection::RawFormRejection;
 use axum::extract::{RawForm, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 use oidc::{AuthorizationResponse, Expectations, Occasion, TokenSet, VerifiedIdToken};
-use session_store::{HandleKind, KeyHash, NewHandle, SessionId};
+use session_store::SessionId;
 use shared::error::{EndReason, ErrorCode};
 use shared::routes;
 use tracing::Instrument as _;
 
 use super::refresh::permissions_of;
-use super::transaction::{self, Transaction};
+use super::transaction::Transaction;
 use crate::config::ResponseMode;
 use crate::cookies::{self, Caller};
-use crate::error::AppError;
+use crate::error::{AppError, causes};
 use crate::provider_errors::{discovery, token_request, verification};
 use crate::redirect::see_other;
 use crate::requests::{body_refusal, is_prefetch};
@@ -93,46 +95,33 @@ impl Callback {
                 .await
                 .into_response();
         };
-        let outcome = self
+        let delivered = self
             .to_the_end(state, parameters.to_owned(), transaction, headers.clone())
             .await;
-        let mut response = outcome.into_response();
-        // Outside the result: the transaction ends on the error path too.
-        cookies::append(response.headers_mut(), [end]);
-        response
-    }
-
-    /// A response whose cookie is gone. The browser that finished this very login (a
-    /// reload, a double delivery) sees its end again; nobody else learns anything.
-    async fn without_transaction(
-        &self,
-        state: &str,
-        headers: &HeaderMap,
-    ) -> Result<Response, AppError> {
-        let key = KeyHash::of(state);
-        let spent = self
-            .sessions
-            .store()
-            .peek_handle(HandleKind::SpentState, key)
-            .await?;
-        let ids = self.cookies.session_ids(headers, Caller::Page);
-        let signed_in = self.sessions.by_cookie(Caller::Page, &ids).await?.is_some();
-        if spent.is_some() && signed_in {
-            Ok(see_other(routes::SIGNED_IN))
-        } else {
-            Err(unknown_login())
+        match delivered {
+            Ok(outcome) => {
+                let mut response = outcome.into_response();
+                // Outside the outcome: the transaction ends on the error path too.
+                cookies::append(response.headers_mut(), [end]);
+                response
+            }
+            // Nothing was sent, nothing is spent: this very page can be loaded again.
+            Err(untouched) => untouched.into_response(),
         }
     }
 
     /// On a task of its own: the code can be sent once only, so a login whose window is
     /// closed or reloaded in the middle is finished without it.
+    ///
+    /// # Errors
+    /// The outer one if the response was not looked at.
     async fn to_the_end(
         &self,
         state: String,
         parameters: String,
         transaction: Transaction,
         headers: HeaderMap,
-    ) -> Result<Response, AppError> {
+    ) -> Result<Result<Response, AppError>, AppError> {
         let callback = self.clone();
         let finishing = async move {
             callback
@@ -142,7 +131,10 @@ impl Callback {
         self.closing
             .finish(finishing.in_current_span())
             .await
-            .unwrap_or_else(|_| Err(AppError::Internal("finishing a login panicked".into())))
+            .unwrap_or_else(|_| {
+                let panicked = AppError::Internal("finishing a login panicked".into());
+                Ok(Err(panicked))
+            })
     }
 
     async fn spend_and_finish(
@@ -151,33 +143,20 @@ impl Callback {
         parameters: &str,
         transaction: &Transaction,
         headers: &HeaderMap,
-    ) -> Result<Response, AppError> {
+    ) -> Result<Result<Response, AppError>, AppError> {
         if !self.mark_spent(state).await? {
-            // Delivered twice at once: the other delivery does the work (G14).
-            return Ok(see_other(routes::SIGNED_IN));
+            return Ok(self.outcome_elsewhere(state).await);
         }
         let finished = self.finish(parameters, transaction, headers).await;
-        if let (Err(_), Some(challenge)) = (&finished, &transaction.handoff_challenge) {
-            self.waiting.announce(challenge, None).await?;
+        self.note_outcome(state, finished.is_ok()).await;
+        if let (Err(_), Some(challenge)) = (&finished, &transaction.handoff_challenge)
+            && let Err(error) = self.waiting.announce(challenge, None).await
+        {
+            // The frame goes on waiting until its person gives up.
+            let error = causes(&error);
+            tracing::warn!(error, "a frame does not hear of its failed login");
         }
-        finished
-    }
-
-    /// Set-if-absent: of two deliveries of one response only one sends the code.
-    async fn mark_spent(&self, state: &str) -> Result<bool, AppError> {
-        let until = self
-            .sessions
-            .now()
-            .saturating_add(transaction::LIFETIME_SECONDS);
-        let spent = NewHandle {
-            kind: HandleKind::SpentState,
-            key: KeyHash::of(state),
-            session: None,
-            sealed: Vec::new(),
-            expires_at: until,
-            remember_until: until,
-        };
-        Ok(self.sessions.store().put_handle(spent).await?)
+        Ok(finished)
     }
 
     async fn finish(
@@ -188,15 +167,13 @@ impl Callback {
     ) -> Result<Response, AppError> {
         let (tokens, id_token) = self.tokens(parameters, transaction).await?;
         let session = self.session(&tokens, &id_token).await;
-        let replaced = self
-            .replaced_session(&session, transaction, headers)
-            .await?;
-        let (id, cookie) = self.sessions.create(&session, Caller::Page).await?;
-        if let Err(error) = self.hand_over(id, replaced, transaction).await {
-            // Nobody holds it, nobody could ever end it.
-            let _ = self.sign_out.end(id, EndReason::Replaced).await;
-            return Err(error);
-        }
+        let begun = self.begin_session(&session, transaction, headers).await;
+        let cookie = begun.inspect_err(|_| {
+            // Nobody will ever hold that session: what it was for is of no use either.
+            if let Some(refresh_token) = tokens.refresh_token {
+                self.sign_out.discard(refresh_token);
+            }
+        })?;
         tracing::info!(event = "login", "a person signed in");
         let place = match (&transaction.handoff_challenge, &transaction.return_to) {
             (None, Some(place)) => place.as_str(),
@@ -209,6 +186,23 @@ impl Callback {
             self.cookies.session(Caller::Page, &cookie, max_age),
         );
         Ok(response)
+    }
+
+    /// The session and its first cookie; all of it, or nothing.
+    async fn begin_session(
+        &self,
+        session: &Session,
+        transaction: &Transaction,
+        headers: &HeaderMap,
+    ) -> Result<String, AppError> {
+        let replaced = self.replaced_session(session, transaction, headers).await?;
+        let (id, cookie) = self.sessions.create(session, Caller::Page).await?;
+        if let Err(error) = self.hand_over(id, replaced, transaction).await {
+            // Nobody holds it, nobody could ever end it.
+            let _ = self.sessions.end(id, EndReason::Replaced).await;
+            return Err(error);
+        }
+        Ok(cookie)
     }
 
     /// The old session ends, the waiting frame hears of the new one.

@@ -79,6 +79,11 @@ impl SignOut {
         }
     }
 
+    /// Revokes the refresh token of a login that came to nothing, soon.
+    pub fn discard(&self, refresh_token: RefreshToken) {
+        self.tokens.revoke_soon(refresh_token);
+    }
+
     /// Ends a session, and with `FEDERATED_LOGOUT` all of the same provider session. Its own
     /// comes last: as long as it lives, a logout that failed half-way can be tried again.
     async fn end_federated(&self, id: SessionId, session: &Session) -> Result<(), AppError> {

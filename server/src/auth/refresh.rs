@@ -7,6 +7,7 @@
 mod tokens;
 mod turns;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oidc::{Audience, Provider, RefreshError, RefreshRequest, RefreshToken, Scope, TokenSet};
@@ -125,7 +126,7 @@ impl AccessTokens {
         id: SessionId,
         wish: &Wish,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
-        let turn = self.turns.take(id).await;
+        let turn = Arc::new(self.turns.take(id).await);
         let deadline = Instant::now() + PATIENCE;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -158,7 +159,7 @@ impl AccessTokens {
     async fn under_lease(
         &self,
         lease: Lease,
-        turn: &Turn,
+        turn: &Arc<Turn>,
         id: SessionId,
         wish: &Wish,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
@@ -196,14 +197,14 @@ impl AccessTokens {
     async fn refresh(
         &self,
         live: LiveSession,
-        turn: &Turn,
+        turn: &Arc<Turn>,
         wish: &Wish,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
         let Some(refresh_token) = live.session.refresh_token.clone().map(RefreshToken::new) else {
             return Err(REAUTHENTICATION_REQUIRED);
         };
         match self.request(&live.session, &refresh_token, wish).await {
-            Ok(tokens) => self.store(live, tokens, wish).await,
+            Ok(tokens) => self.store(live, turn, wish, tokens).await,
             // Of another audience or scope it says nothing about the person.
             Err(RefreshError::Denied) if !wish.is_own() => Err(DENIED),
             Err(RefreshError::SessionOver | RefreshError::Denied) => self.refused(live, wish).await,

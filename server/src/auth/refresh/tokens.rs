@@ -1,82 +1,156 @@
 //! What a refresh brought: verified, and stored by compare-and-set, so that a logout in the
 //! meantime wins (E38).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oidc::{
     AccessToken, AccessTokenPolicy, AccessTokenVerifier, Audience, Expectations, Occasion,
     Provider, Subject, TokenFault, TokenSet, VerificationError,
 };
+use serde_json::{Map, Value};
 use session_store::{StoreError, Updated};
 use shared::error::EndReason;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
+use super::turns::Turn;
 use super::{AccessTokens, Wish};
 use crate::config::Settings;
-use crate::error::AppError;
+use crate::error::{AppError, causes};
 use crate::sessions::{CachedAccessToken, LiveSession, Session, Standing};
 use crate::user::personal_claims;
 
-/// Attempts at writing a refreshed session that somebody else changed meanwhile.
-const WRITE_ATTEMPTS: u32 = 5;
-/// Pauses between attempts at a store that is busy.
-const WRITE_PAUSES: [Duration; 3] = [
-    Duration::from_millis(50),
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-];
+/// Attempts at writing a refreshed session that somebody else changes meanwhile.
+const MOST_CONFLICTS: u32 = 5;
+/// A store that is busy for a moment delays the answer by so much; one that is away longer,
+/// no further.
+const MOMENT: Duration = Duration::from_millis(1500);
+/// So long a refresh waits for the store to come back.
+const OUTAGE: Duration = Duration::from_mins(1);
+/// Between two attempts.
+const WRITE_PAUSE: Duration = Duration::from_millis(100);
 /// Access tokens that one session caches.
 const MOST_CACHED: usize = 16;
 
+/// The answer to a refresh, before it is stored.
+struct Brought {
+    tokens: TokenSet,
+    /// The new ID token and its claims. One for a narrower scope tells less of the person,
+    /// and is not here.
+    claims: Option<(String, Map<String, Value>)>,
+    fresh: CachedAccessToken,
+    wish: Wish,
+}
+
+impl Brought {
+    fn applied_to(&self, before: &Session) -> Session {
+        let mut session = before.clone();
+        if let Some(rotated) = &self.tokens.refresh_token {
+            session.refresh_token = Some(rotated.expose().to_owned());
+        }
+        if let Some((raw, claims)) = &self.claims {
+            session.claims.clone_from(claims);
+            session.id_token = session.id_token.map(|_| raw.clone());
+        }
+        cache(&mut session.access_tokens, self.fresh.clone(), &self.wish);
+        session
+    }
+}
+
 impl AccessTokens {
+    /// Stores what the provider will not give twice, and gives the token to the caller.
     pub(super) async fn store(
         &self,
         mut live: LiveSession,
-        tokens: TokenSet,
+        turn: &Arc<Turn>,
         wish: &Wish,
+        tokens: TokenSet,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
         let claims = self.refreshed_claims(&live, &tokens).await?;
         let present = &live.session.access_tokens;
         let fresh = self.access_token(&tokens, wish, present).await;
-        for _ in 0..WRITE_ATTEMPTS {
-            let mut session = live.session.clone();
-            if let Some(rotated) = &tokens.refresh_token {
-                session.refresh_token = Some(rotated.expose().to_owned());
-            }
-            // An ID token for a narrower scope tells less of the person.
-            if let Some((raw, claims)) = claims.as_ref().filter(|_| wish.is_own()) {
-                session.claims.clone_from(claims);
-                session.id_token = session.id_token.map(|_| raw.clone());
-            }
-            cache(&mut session.access_tokens, fresh.clone(), wish);
-            if self.written(&live, &session).await? == Updated::Done {
-                live.version += 1;
+        let brought = Brought {
+            tokens,
+            claims: claims.filter(|_| wish.is_own()),
+            fresh: fresh.clone(),
+            wish: wish.clone(),
+        };
+        match self.write(live.clone(), &brought, MOMENT).await {
+            Ok(written) => Ok((written, fresh)),
+            Err(AppError::Store(StoreError::Unavailable(_))) => {
+                let session = brought.applied_to(&live.session);
+                self.write_later(live.clone(), brought, Arc::clone(turn));
                 live.session = session;
-                return Ok((live, fresh));
+                Ok((live, fresh))
             }
-            match self.sessions.by_id(live.id).await? {
-                Standing::Live(reloaded) => live = *reloaded,
-                Standing::Ended(reason) => {
-                    // Logout won: what the provider just gave must not live on (E38).
-                    self.revoke_quietly(tokens.refresh_token.as_ref()).await;
-                    return Err(AppError::SessionEnded(reason));
-                }
-            }
+            Err(error) => Err(error),
         }
-        Err(AppError::Internal(
-            "a session changes too quickly to be refreshed".into(),
-        ))
     }
 
-    /// Writes what the provider will not give twice: a store that is busy for a moment must
-    /// not cost the rotated token.
-    async fn written(&self, live: &LiveSession, session: &Session) -> Result<Updated, AppError> {
-        let mut pauses = WRITE_PAUSES.iter();
+    /// A store that stays away must not cost the rotated token. Nobody of this process takes
+    /// the turn meanwhile: the provider would take the old one for stolen.
+    fn write_later(&self, live: LiveSession, brought: Brought, turn: Arc<Turn>) {
+        tracing::warn!("a refreshed session waits for the store to come back");
+        let tokens = self.clone();
+        let writing = async move {
+            if let Err(error) = tokens.write(live, &brought, OUTAGE).await {
+                let error = causes(&error);
+                tracing::error!(event = "refresh_lost", error, "a refresh was not stored");
+            }
+            drop(turn);
+        };
+        self.closing.finish(writing.in_current_span());
+    }
+
+    async fn write(
+        &self,
+        mut live: LiveSession,
+        brought: &Brought,
+        patience: Duration,
+    ) -> Result<LiveSession, AppError> {
+        let deadline = Instant::now() + patience;
+        let mut conflicts = 0;
         loop {
-            match (self.sessions.update(live, session).await, pauses.next()) {
-                (Err(StoreError::Unavailable(_)), Some(pause)) => tokio::time::sleep(*pause).await,
-                (written, _) => return Ok(written?),
+            match self.write_once(&mut live, brought).await {
+                Ok(Updated::Done) => return Ok(live),
+                Ok(Updated::Conflict) if conflicts < MOST_CONFLICTS => conflicts += 1,
+                Ok(Updated::Conflict) => {
+                    return Err(AppError::Internal(
+                        "a session changes too quickly to be refreshed".into(),
+                    ));
+                }
+                Err(AppError::Store(StoreError::Unavailable(_))) if Instant::now() < deadline => {
+                    tokio::time::sleep(WRITE_PAUSE).await;
+                }
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// After a conflict `live` is the session as somebody else wrote it.
+    async fn write_once(
+        &self,
+        live: &mut LiveSession,
+        brought: &Brought,
+    ) -> Result<Updated, AppError> {
+        let session = brought.applied_to(&live.session);
+        let updated = self.sessions.update(live, &session).await?;
+        if updated == Updated::Done {
+            live.version += 1;
+            live.session = session;
+            return Ok(updated);
+        }
+        match self.sessions.by_id(live.id).await? {
+            Standing::Live(reloaded) => *live = *reloaded,
+            Standing::Ended(reason) => {
+                // Logout won: what the provider just gave must not live on (E38).
+                self.revoke_quietly(brought.tokens.refresh_token.as_ref())
+                    .await;
+                return Err(AppError::SessionEnded(reason));
+            }
+        }
+        Ok(updated)
     }
 
     /// Claims of the new ID token, if there is one. One that speaks of another person ends
@@ -85,7 +159,7 @@ impl AccessTokens {
         &self,
         live: &LiveSession,
         tokens: &TokenSet,
-    ) -> Result<Option<(String, serde_json::Map<String, serde_json::Value>)>, AppError> {
+    ) -> Result<Option<(String, Map<String, Value>)>, AppError> {
         let Some(raw) = &tokens.id_token else {
             return Ok(None);
         };
@@ -113,10 +187,9 @@ impl AccessTokens {
             }
             Err(VerificationError::Invalid(fault)) => {
                 tracing::error!(event = "refresh_mismatch", %fault, "a refreshed ID token is not acceptable");
-                self.sessions
-                    .end(live.id, EndReason::RefreshRefused)
-                    .await?;
+                let ended = self.sessions.end(live.id, EndReason::RefreshRefused).await;
                 self.revoke_quietly(tokens.refresh_token.as_ref()).await;
+                ended?;
                 Err(AppError::SessionEnded(EndReason::RefreshRefused))
             }
         }
