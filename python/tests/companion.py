@@ -111,7 +111,9 @@ class FakeCompanion:
         return ticket
 
     def signed_in_event(self, sign_in: SignIn, session: CompanionSession) -> dict[str, Any]:
-        challenge = sign_in.frame_args({})["challenge"]
+        return self.signed_in_value(sign_in.frame_args({})["challenge"], session)
+
+    def signed_in_value(self, challenge: str, session: CompanionSession) -> dict[str, Any]:
         token = {"ticket": self.ticket(session, challenge), "expiry": START + 86400}
         user = {"name": session.person.name, "email": None, "picture": None}
         return self._event(challenge, {"user": user, "token": token})
