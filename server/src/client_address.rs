@@ -3,9 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
-use http::HeaderMap;
+use axum::extract::{ConnectInfo, FromRef, FromRequestParts, Request};
 use http::request::Parts;
+use http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
 use crate::error::AppError;
@@ -23,17 +23,25 @@ where
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
-        let peer = parts
-            .extensions
+        let config = Config::from_ref(state);
+        Ok(Self::from_parts(&parts.extensions, &parts.headers, &config))
+    }
+}
+
+impl ClientAddress {
+    /// The sender of this request.
+    #[must_use]
+    pub fn of(request: &Request, config: &Config) -> Self {
+        Self::from_parts(request.extensions(), request.headers(), config)
+    }
+
+    fn from_parts(extensions: &Extensions, headers: &HeaderMap, config: &Config) -> Self {
+        let peer = extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| {
                 info.0.ip().to_canonical()
             });
-        Ok(Self(nearest(
-            peer,
-            &parts.headers,
-            &Config::from_ref(state).trusted_proxies,
-        )))
+        Self(nearest(peer, headers, &config.trusted_proxies))
     }
 }
 

@@ -5,6 +5,7 @@
 //! must show to be heard is in [`requests`]; what leaves us is in `shared`.
 
 pub mod assets;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod client_address;

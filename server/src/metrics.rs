@@ -23,8 +23,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 pub use self::endpoint::{count_request, metrics};
 use self::labels::{
-    Build, Label, Limit, LoginFailure, LogoutBy, ProviderAnswer, ProviderRequest, RefreshOutcome,
-    Route, StatusClass, StoreFault, StoreOperation,
+    AuditEvent, Build, Label, Limit, LoginFailure, LogoutBy, ProviderAnswer, ProviderRequest,
+    RefreshOutcome, Route, StatusClass, StoreFault, StoreOperation,
 };
 
 /// From an embedded store's 50 µs to past the deadline of a call.
@@ -59,6 +59,7 @@ struct Meters {
     http_seconds: Histograms<Route>,
     http_requests: Family<(Route, StatusClass), Counter>,
     limits_hit: Family<Limit, Counter>,
+    audit_events: Family<AuditEvent, Counter>,
     audit_lines_dropped: Counter,
 }
 
@@ -143,6 +144,7 @@ impl Metrics {
                 "limits_hit",
                 "Requests and lines turned away by a limit",
             ),
+            audit_events: counters(registering, "audit_events", "Events for the audit log"),
             audit_lines_dropped: counter(
                 registering,
                 "audit_lines_dropped",
@@ -193,6 +195,11 @@ impl Metrics {
     /// Somebody ran into a limit.
     pub fn limit_hit(&self, limit: Limit) {
         self.0.limits_hit.get_or_create(&limit).inc();
+    }
+
+    /// Something happened that the audit log tells.
+    pub fn audited(&self, event: AuditEvent) {
+        self.0.audit_events.get_or_create(&event).inc();
     }
 
     /// A line of the audit log was lost.

@@ -3,11 +3,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use axum::extract::FromRef;
 use oidc::{Clock, HttpClient, Provider, ProviderSettings, Random};
 use session_store::{KeyRing, SessionStore};
 
 use crate::assets::Assets;
+use crate::audit::Audit;
 use crate::auth::logout::SignOut;
 use crate::auth::refresh::AccessTokens;
 use crate::auth::transaction::Transactions;
@@ -52,6 +54,7 @@ pub struct AppState {
     remote_api: RemoteApi,
     metrics: Metrics,
     rate_limits: RateLimits,
+    audit: Audit,
 }
 
 /// What beginning a login needs.
@@ -132,6 +135,8 @@ impl AppState {
         let settings = Arc::new(settings);
         let config = Config(Arc::clone(&settings));
         let metrics = Metrics::new();
+        let audit = Audit::open(&settings.audit_log, metrics.clone(), Arc::clone(&clock))
+            .context("AUDIT_LOG cannot be opened")?;
         let store = Arc::new(ObservedStore::new(store, metrics.clone()));
         let closing = Closing::new();
         let cookies = CookiePolicy::new(&settings);
@@ -204,6 +209,7 @@ impl AppState {
             closing,
             assets,
             metrics,
+            audit,
         })
     }
 
@@ -211,6 +217,12 @@ impl AppState {
     #[must_use]
     pub const fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub const fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// The sessions, over the store with its deadlines.

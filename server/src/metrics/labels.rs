@@ -277,6 +277,30 @@ impl StatusClass {
 }
 
 label! {
+    /// A line of the audit log.
+    AuditEvent as "event" {
+        /// A login ended in a session.
+        Login = "login",
+        /// A login came to nothing.
+        LoginFailed = "login_failed",
+        /// A session was ended.
+        Logout = "logout",
+        /// The provider gave no fresh tokens.
+        RefreshFailed = "refresh_failed",
+        /// The provider refused a refresh token that it had rotated.
+        RefreshReuse = "refresh_reuse",
+        /// A ticket was redeemed twice.
+        TicketReuse = "ticket_reuse",
+        /// A ticket was not the host's.
+        RedeemRefused = "redeem_refused",
+        /// A caller of the back channel did not show the secret.
+        HostCredentialRefused = "host_credential_refused",
+        /// A logout token was not to be believed.
+        LogoutTokenRefused = "logout_token_refused",
+    }
+}
+
+label! {
     /// A limit that somebody ran into.
     Limit as "limit" {
         /// Frames that wait for a login.

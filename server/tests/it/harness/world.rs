@@ -140,6 +140,7 @@ fn settings(issuer: &str) -> BTreeMap<String, String> {
         ("AUTH0_SCOPE", SCOPE),
         ("ROLES_CLAIM", ROLES_CLAIM),
         ("STREAMLIT_SECRET", STREAMLIT_SECRET),
+        ("AUDIT_LOG", "off"),
         (
             "STREAMLIT_ORIGINS",
             "http://127.0.0.1:4010,http://localhost:4010",
