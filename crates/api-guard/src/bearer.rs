@@ -2,31 +2,39 @@
 
 use http::{header::AUTHORIZATION, request::Parts};
 
-use crate::Rejection;
+/// Why a request has no token that could be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// No bearer credentials at all: no attempt, and so no error (RFC 6750 §3.1).
+    NoCredentials,
+    /// An attempt in a form that is refused: the reason's code, for the log.
+    Malformed(&'static str),
+}
 
 /// The token, still unverified.
 ///
 /// Tokens in queries are refused, even beside a good header: they end in logs and
 /// histories, and RFC 6750 §2 forbids two ways at once.
-pub(crate) fn access_token(request: &Parts) -> Result<&str, Rejection> {
+pub(crate) fn access_token(request: &Parts) -> Result<&str, Absence> {
+    const MALFORMED: Absence = Absence::Malformed("malformed_authorization_header");
     let has_query_token = request
         .uri
         .query()
         .is_some_and(|query| query.split('&').any(names_access_token));
     if has_query_token {
-        return Err(Rejection::InvalidToken);
+        return Err(Absence::Malformed("token_in_query"));
     }
     let mut headers = request.headers.get_all(AUTHORIZATION).iter();
-    let header = headers.next().ok_or(Rejection::MissingToken)?;
+    let header = headers.next().ok_or(Absence::NoCredentials)?;
     if headers.next().is_some() {
-        return Err(Rejection::InvalidToken);
+        return Err(Absence::Malformed("several_authorization_headers"));
     }
-    let header = header.to_str().map_err(|_| Rejection::InvalidToken)?;
+    let header = header.to_str().map_err(|_| MALFORMED)?;
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
     // RFC 9110 §11.1: the scheme is case-insensitive. Another scheme is no attempt with a
     // bearer token, and so no error.
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Rejection::MissingToken);
+        return Err(Absence::NoCredentials);
     }
     // A comma, a tab or a second space makes a list or a puzzle of it; `b64token` has none.
     if token.is_empty()
@@ -34,7 +42,7 @@ pub(crate) fn access_token(request: &Parts) -> Result<&str, Rejection> {
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b',')
     {
-        return Err(Rejection::InvalidToken);
+        return Err(MALFORMED);
     }
     Ok(token)
 }
@@ -70,7 +78,7 @@ mod tests {
     fn a_request_without_bearer_credentials_is_no_error() {
         for headers in [&[][..], &["Basic YTpi"], &["Digest x"], &[""]] {
             let answer = access_token(&parts("/", headers)).unwrap_err();
-            assert!(matches!(answer, Rejection::MissingToken), "{headers:?}");
+            assert_eq!(answer, Absence::NoCredentials, "{headers:?}");
         }
     }
 
@@ -91,7 +99,7 @@ mod tests {
             let is_tab = headers[0].contains('\t');
             // With a tab there is no scheme `Bearer` at all.
             assert!(
-                matches!(answer, Rejection::InvalidToken) || is_tab,
+                matches!(answer, Absence::Malformed(_)) || is_tab,
                 "{headers:?}"
             );
         }
@@ -105,7 +113,7 @@ mod tests {
             "/?Access_Token",
         ] {
             let answer = access_token(&parts(uri, &["Bearer abc"])).unwrap_err();
-            assert!(matches!(answer, Rejection::InvalidToken), "{uri}");
+            assert_eq!(answer, Absence::Malformed("token_in_query"), "{uri}");
         }
         assert!(access_token(&parts("/?x=access_token", &["Bearer abc"])).is_ok());
     }

@@ -18,6 +18,8 @@ use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 use oidc::{AccessTokenVerifier, Clock, VerificationError, VerifiedAccessToken};
 
+use crate::bearer::Absence;
+
 pub use crate::rejection::Rejection;
 
 /// Judges requests. Cheap to clone.
@@ -39,7 +41,14 @@ impl Guard {
     /// # Errors
     /// A [`Rejection`], ready to be sent.
     pub async fn authenticate(&self, request: &Parts) -> Result<VerifiedAccessToken, Rejection> {
-        let token = bearer::access_token(request)?;
+        let token = match bearer::access_token(request) {
+            Ok(token) => token,
+            Err(Absence::NoCredentials) => return Err(Rejection::MissingToken),
+            Err(Absence::Malformed(reason)) => {
+                tracing::info!(reason, "access token refused");
+                return Err(Rejection::InvalidToken);
+            }
+        };
         match self.verifier.verify(token, self.clock.now()).await {
             Ok(token) => Ok(token),
             Err(VerificationError::KeysUnavailable(error)) => {
@@ -47,7 +56,7 @@ impl Guard {
                 Err(Rejection::Unavailable)
             }
             Err(VerificationError::Invalid(fault)) => {
-                tracing::info!(%fault, "access token refused");
+                tracing::info!(reason = fault.code(), %fault, "access token refused");
                 Err(Rejection::InvalidToken)
             }
         }
@@ -93,7 +102,11 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let token = Guard::from_ref(state).authenticate(parts).await?;
         if !is_permitted(&token, R::TOKEN) {
-            tracing::info!(required = R::TOKEN, "scope is insufficient");
+            tracing::info!(
+                reason = "insufficient_scope",
+                required = R::TOKEN,
+                "access token refused"
+            );
             return Err(Rejection::InsufficientScope(R::TOKEN));
         }
         Ok(Self {

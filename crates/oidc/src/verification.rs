@@ -73,6 +73,9 @@ pub enum TokenFault {
     /// Issued to another client.
     #[error("its authorized party is another one")]
     WrongAuthorizedParty,
+    /// Issued to a client whose tokens do not count here.
+    #[error("its client is not one of the allowed")]
+    WrongClient,
     /// Past its `exp`.
     #[error("it has expired")]
     Expired,
@@ -106,4 +109,43 @@ pub enum TokenFault {
     /// `events` lacks the back-channel logout event.
     #[error("it is no logout event")]
     WrongEvent,
+}
+
+impl TokenFault {
+    /// Stable name for logs and metrics: of a bounded set, and without a byte of the token.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Oversized => "oversized",
+            Self::NotCompactJws => "not_compact_jws",
+            Self::NotAJsonObject => "not_a_json_object",
+            Self::DuplicateMember => "duplicate_member",
+            Self::MalformedHeader(_) => "malformed_header",
+            Self::UnsupportedHeader(_) => "unsupported_header",
+            Self::AlgorithmNotAllowed => "algorithm_not_allowed",
+            Self::WrongType => "wrong_type",
+            Self::UnknownKey => "unknown_key",
+            Self::AmbiguousKey => "ambiguous_key",
+            Self::KeyNotForAlgorithm => "key_not_for_algorithm",
+            Self::WrongSignature => "wrong_signature",
+            Self::MissingClaim(_) => "missing_claim",
+            Self::MalformedClaim(_) => "malformed_claim",
+            Self::ForbiddenClaim(_) => "forbidden_claim",
+            Self::WrongIssuer => "wrong_issuer",
+            Self::WrongAudience => "wrong_audience",
+            Self::WrongAuthorizedParty => "wrong_authorized_party",
+            Self::WrongClient => "wrong_client",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::IssuedInTheFuture => "issued_in_the_future",
+            Self::IssuedTooLongAgo => "issued_too_long_ago",
+            Self::ImplausibleLifetime => "implausible_lifetime",
+            Self::WrongNonce => "wrong_nonce",
+            Self::WrongSubject => "wrong_subject",
+            Self::AuthenticationTooOld => "authentication_too_old",
+            Self::WrongAuthenticationContext => "wrong_authentication_context",
+            Self::WrongAccessTokenHash => "wrong_access_token_hash",
+            Self::WrongEvent => "wrong_event",
+        }
+    }
 }
