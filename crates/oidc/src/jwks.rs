@@ -2,6 +2,9 @@
 //! `kid` and algorithm. A token can cause a fetch only if it is well-formed, of an allowed
 //! algorithm and names an unknown key, and then twice a minute at most.
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, VerificationAlgorithm,
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde::Deserialize;
@@ -16,6 +19,7 @@ use crate::{
     observer::RequestKind,
     types::Issuer,
     verification::{TokenFault, VerificationError},
+    weak_keys::{has_roca_mark, is_of_small_order, is_on_curve},
 };
 
 /// Real sets hold a handful.
@@ -230,7 +234,9 @@ fn rsa_key(entry: &Map<String, Value>) -> Option<(&'static [Algorithm], Decoding
     // sloppy paddings are known.
     let is_odd = exponent.last()? & 1 == 1;
     let is_large = exponent.len() > 2 && exponent.len() <= 4;
-    if !is_odd || !is_large {
+    // No product of two large primes is even.
+    let can_be_product = modulus.last()? & 1 == 1;
+    if !is_odd || !is_large || !can_be_product || has_roca_mark(&modulus) {
         return None;
     }
     Some((
@@ -240,12 +246,18 @@ fn rsa_key(entry: &Map<String, Value>) -> Option<(&'static [Algorithm], Decoding
 }
 
 fn elliptic_key(entry: &Map<String, Value>) -> Option<(&'static [Algorithm], DecodingKey)> {
-    let (possible, size): (&[Algorithm], _) = match text(entry, "crv")? {
-        "P-256" => (&[Algorithm::ES256], 32),
-        "P-384" => (&[Algorithm::ES384], 48),
+    type Curve = (
+        &'static [Algorithm],
+        usize,
+        &'static dyn VerificationAlgorithm,
+    );
+    let (possible, size, curve): Curve = match text(entry, "crv")? {
+        "P-256" => (&[Algorithm::ES256], 32, &ECDSA_P256_SHA256_FIXED),
+        "P-384" => (&[Algorithm::ES384], 48, &ECDSA_P384_SHA384_FIXED),
         _ => return None,
     };
-    if bytes(entry, "x")?.len() != size || bytes(entry, "y")?.len() != size {
+    let (x, y) = (bytes(entry, "x")?, bytes(entry, "y")?);
+    if x.len() != size || y.len() != size || !is_on_curve(curve, &x, &y) {
         return None;
     }
     let key = DecodingKey::from_ec_components(text(entry, "x")?, text(entry, "y")?).ok()?;
@@ -253,7 +265,8 @@ fn elliptic_key(entry: &Map<String, Value>) -> Option<(&'static [Algorithm], Dec
 }
 
 fn edwards_key(entry: &Map<String, Value>) -> Option<(&'static [Algorithm], DecodingKey)> {
-    if text(entry, "crv")? != "Ed25519" || bytes(entry, "x")?.len() != 32 {
+    let point = bytes(entry, "x")?;
+    if text(entry, "crv")? != "Ed25519" || point.len() != 32 || is_of_small_order(&point) {
         return None;
     }
     let key = DecodingKey::from_ed_components(text(entry, "x")?).ok()?;

@@ -31,6 +31,7 @@ mod token;
 mod token_response;
 mod types;
 mod verification;
+mod weak_keys;
 
 pub use crate::{
     access_token::{AccessTokenPolicy, AccessTokenVerifier, VerifiedAccessToken},
