@@ -9,7 +9,7 @@ use crate::{
     jwks::SigningKeys,
     jws::UnverifiedJws,
     time::UnixTime,
-    types::{Audience, Issuer, Scope, Subject},
+    types::{Audience, ClientId, Issuer, Scope, Subject},
     verification::{TokenFault, VerificationError},
 };
 
@@ -24,6 +24,8 @@ pub struct AccessTokenPolicy {
     pub clock_skew: ClockSkew,
     /// Longest `exp - iat` in seconds; `None`: whatever the provider decides.
     pub max_lifetime_seconds: Option<u32>,
+    /// Clients whose tokens count; `None`: all that the provider issues tokens to.
+    pub allowed_clients: Option<Vec<ClientId>>,
 }
 
 /// Verifies access tokens for one resource server.
@@ -131,16 +133,23 @@ impl AccessTokenVerifier {
                 return Err(TokenFault::ForbiddenClaim(name));
             }
         }
+        // Bound to its holder's key (RFC 7800: DPoP, mutual TLS). Nothing here can check the
+        // binding, and who relies on it must not find that a stolen token works without.
+        if claims.has("cnf") {
+            return Err(TokenFault::ForbiddenClaim("cnf"));
+        }
         let expires_at = claims.check_expiry(now, self.policy.clock_skew)?;
         claims.check_not_before(now, self.policy.clock_skew)?;
         let issued_at = claims.check_issued_at(now, self.policy.clock_skew)?;
         self.check_lifetime(issued_at, expires_at)?;
+        let client_id = client_id(&claims)?;
+        self.check_client(&claims, client_id.as_deref())?;
         let permissions = claims.optional_strings("permissions")?.unwrap_or_default();
         Ok(VerifiedAccessToken {
             subject: claims.subject()?,
             scope: scope(&claims)?,
             permissions: permissions.into_iter().map(str::to_owned).collect(),
-            client_id: client_id(&claims)?,
+            client_id,
             issuer,
             expires_at,
             claims: claims.into_map(),
@@ -162,6 +171,21 @@ impl AccessTokenVerifier {
             (None, Some(_)) => Err(TokenFault::MissingClaim("iat")),
             _ => Ok(()),
         }
+    }
+
+    fn check_client(&self, claims: &Claims, client_id: Option<&str>) -> Result<(), TokenFault> {
+        let Some(allowed) = &self.policy.allowed_clients else {
+            return Ok(());
+        };
+        let client_id = client_id.ok_or(TokenFault::MissingClaim("azp"))?;
+        // A token with both names could pass by one of them.
+        let is_unambiguous = claims
+            .optional_string("azp")?
+            .is_none_or(|party| party == client_id);
+        if is_unambiguous && allowed.iter().any(|client| client.as_str() == client_id) {
+            return Ok(());
+        }
+        Err(TokenFault::WrongClient)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::HeaderValue;
-use oidc::{AllowedAlgorithms, Audience, ClockSkew, Issuer};
+use oidc::{AllowedAlgorithms, Audience, ClientId, ClockSkew, Issuer};
 use url::Url;
 
 /// What the environment says.
@@ -18,6 +18,11 @@ pub struct Config {
     pub algorithms: AllowedAlgorithms,
     /// `CLOCK_SKEW_SECONDS`, default and at most 60.
     pub clock_skew: ClockSkew,
+    /// `MAX_TOKEN_LIFETIME_SECONDS`: longest life of an access token. Default: the provider's.
+    pub max_token_lifetime_seconds: Option<u32>,
+    /// `ALLOWED_CLIENT_IDS`: clients whose tokens count, separated by commas. Default: all
+    /// that the provider issues tokens for this API to.
+    pub allowed_clients: Option<Vec<ClientId>>,
     /// `HOST`, default `127.0.0.1`, and `PORT`, default 8888; 0 lets the system choose.
     pub address: SocketAddr,
     /// `CORS_ORIGINS`: exact origins, separated by commas, whose pages may call. Default: none.
@@ -65,11 +70,10 @@ impl Config {
                 AllowedAlgorithms::from_setting(text).map_err(|error| error.to_string())
             });
         let clock_skew = settings.optional("CLOCK_SKEW_SECONDS", ClockSkew::default(), clock_skew);
-        let host = settings.optional("HOST", IpAddr::V4(Ipv4Addr::LOCALHOST), host);
-        let port = settings.optional("PORT", 8888, |text| {
-            text.parse()
-                .map_err(|_| "is not a port (0 to 65535)".to_owned())
-        });
+        let max_token_lifetime_seconds =
+            settings.optional("MAX_TOKEN_LIFETIME_SECONDS", None, lifetime);
+        let allowed_clients = settings.optional("ALLOWED_CLIENT_IDS", None, clients);
+        let address = settings.address();
         let cors_origins = settings.optional("CORS_ORIGINS", Vec::new(), origins);
         let log_format = settings.optional("LOG_FORMAT", LogFormat::Text, log_format);
         let log_filter = settings
@@ -81,7 +85,9 @@ impl Config {
                 audience,
                 algorithms,
                 clock_skew,
-                address: SocketAddr::new(host, port),
+                max_token_lifetime_seconds,
+                allowed_clients,
+                address,
                 cors_origins,
                 log_format,
                 log_filter,
@@ -154,6 +160,15 @@ impl<L: Fn(&str) -> Option<String>> Settings<'_, L> {
         }
     }
 
+    fn address(&mut self) -> SocketAddr {
+        let host = self.optional("HOST", IpAddr::V4(Ipv4Addr::LOCALHOST), host);
+        let port = self.optional("PORT", 8888, |text| {
+            text.parse()
+                .map_err(|_| "is not a port (0 to 65535)".to_owned())
+        });
+        SocketAddr::new(host, port)
+    }
+
     fn problem(&mut self, name: &'static str, problem: String) {
         self.problems.push(ConfigProblem { name, problem });
     }
@@ -164,6 +179,27 @@ fn clock_skew(text: &str) -> Result<ClockSkew, String> {
         .parse()
         .map_err(|_| "is not a number of seconds".to_owned())?;
     ClockSkew::from_seconds(seconds).map_err(|_| "must be 60 seconds at most".to_owned())
+}
+
+fn lifetime(text: &str) -> Result<Option<u32>, String> {
+    match text.parse() {
+        Ok(seconds) if seconds > 0 => Ok(Some(seconds)),
+        _ => Err("is not a number of seconds above 0".to_owned()),
+    }
+}
+
+/// Names no client: a list that is there by mistake must not admit everybody.
+fn clients(text: &str) -> Result<Option<Vec<ClientId>>, String> {
+    let clients: Vec<_> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|client| !client.is_empty())
+        .map(ClientId::new)
+        .collect();
+    if clients.is_empty() {
+        return Err("names no client".to_owned());
+    }
+    Ok(Some(clients))
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {
@@ -225,6 +261,8 @@ mod tests {
         assert_eq!(config.issuer.as_str(), "https://tenant.eu.auth0.com");
         assert_eq!(config.address.to_string(), "127.0.0.1:8888");
         assert!(config.cors_origins.is_empty());
+        assert_eq!(config.max_token_lifetime_seconds, None);
+        assert_eq!(config.allowed_clients, None);
     }
 
     #[test]
@@ -243,6 +281,8 @@ mod tests {
             ("API_AUDIENCE", " "),
             ("AUTH0_ALGORITHMS", "HS256"),
             ("CLOCK_SKEW_SECONDS", "61"),
+            ("MAX_TOKEN_LIFETIME_SECONDS", "0"),
+            ("ALLOWED_CLIENT_IDS", " , "),
             ("HOST", "nowhere"),
             ("PORT", "65536"),
             ("CORS_ORIGINS", "https://a.test, *"),
@@ -260,6 +300,8 @@ mod tests {
                 "API_AUDIENCE",
                 "AUTH0_ALGORITHMS",
                 "CLOCK_SKEW_SECONDS",
+                "MAX_TOKEN_LIFETIME_SECONDS",
+                "ALLOWED_CLIENT_IDS",
                 "HOST",
                 "PORT",
                 "CORS_ORIGINS",

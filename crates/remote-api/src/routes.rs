@@ -63,7 +63,8 @@ impl AppState {
             audience: config.audience.clone(),
             algorithms: config.algorithms.clone(),
             clock_skew: config.clock_skew,
-            max_lifetime_seconds: None,
+            max_lifetime_seconds: config.max_token_lifetime_seconds,
+            allowed_clients: config.allowed_clients.clone(),
         };
         let verifier = AccessTokenVerifier::new(SigningKeys::new(discovery), policy);
         Self {

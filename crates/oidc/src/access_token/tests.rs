@@ -24,6 +24,7 @@ impl Fixture {
             algorithms: AllowedAlgorithms::rs256(),
             clock_skew: ClockSkew::default(),
             max_lifetime_seconds,
+            allowed_clients: None,
         };
         let verifier = AccessTokenVerifier::new(provider.signing_keys(), policy);
         Self { provider, verifier }
