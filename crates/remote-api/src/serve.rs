@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// A head with a token of the largest size fits.
 const HEAD_LIMIT: usize = 32 * 1024;
+/// Header fields of a request.
+const FIELD_LIMIT: usize = 100;
 /// Answers under way at the shutdown have this long.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// After an accept that failed (no file descriptors left), before the next one.
@@ -51,6 +53,9 @@ fn serve_connection(stream: TcpStream, router: Router, graceful: &GracefulShutdo
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_LIMIT)
+        // The buffer's limit alone lets a larger head pass where one read brings its end.
+        .max_header_size(HEAD_LIMIT)
+        .max_headers(FIELD_LIMIT)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
