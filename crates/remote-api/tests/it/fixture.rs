@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::login;
+use crate::{catalogue, login};
 use dev_tenant::{API_IDENTIFIER, DevTenant, M2M_CLIENT_ID, M2M_CLIENT_SECRET, Settings};
 use oidc::{Clock, HttpClient, SystemClock, SystemRandom, UnixTime};
 use remote_api::{AppState, Config};
@@ -60,6 +60,7 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) async fn start() -> Self {
+        catalogue::prepare_log();
         let tenant = start_tenant().await;
         // Without the slash that the tenant's issuer has: both forms are the same provider.
         let issuer = tenant.issuer().trim_end_matches('/').to_owned();

@@ -5,8 +5,8 @@
     reason = "clippy sees no test in the fixtures of an integration test"
 )]
 
+mod catalogue;
 mod fixture;
-mod hostile_tokens;
 mod login;
 mod model;
 mod openapi;
