@@ -11,9 +11,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from harness import chromium, paths
-from harness.stack import Stack, Wishes
+from harness.stack import Stack
 from harness.stranger import Stranger
 from harness.visitor import Visitor
+from harness.wishes import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

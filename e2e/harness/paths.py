@@ -17,6 +17,8 @@ DOCS: Final = ROOT / "docs"
 
 CHROMIUM: Final = os.environ.get("CHROMIUM_BIN", "/usr/bin/chromium")
 FIREFOX: Final = os.environ.get("FIREFOX_BIN", "/usr/bin/firefox-esr")
+REDIS: Final = os.environ.get("REDIS_BIN", "/usr/bin/redis-server")
+NGINX: Final = os.environ.get("NGINX_BIN", "/usr/sbin/nginx")
 # The interpreter that runs the tests: the package under test is installed beside it.
 PYTHON: Final = sys.executable
 

@@ -31,7 +31,7 @@ class Program:
         *,
         env: Mapping[str, str],
         folder: Path,
-        ready_url: str,
+        ready_url: str = "",
         ready_status: int = httpx.codes.OK,
     ) -> None:
         self.name = name
@@ -64,16 +64,20 @@ class Program:
             TimeoutError: It does not answer.
         """
 
-        def answers() -> bool:
+        def ready() -> bool:
             if self._process is None or self._process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended by itself:\n{self.output()}")
-            try:
-                answer = httpx.get(self.ready_url, trust_env=False, timeout=5)
-            except httpx.HTTPError:
-                return False
-            return answer.status_code == self._ready_status
+            return self.answers()
 
-        wait_until(answers, what=f"{self.name} at {self.ready_url}", seconds=90)
+        wait_until(ready, what=f"{self.name} {self.ready_url}", seconds=90)
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        try:
+            answer = httpx.get(self.ready_url, trust_env=False, timeout=5)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == self._ready_status
 
     def stop(self) -> None:
         """Ends it with all its children: kindly, then not."""
@@ -81,15 +85,48 @@ class Program:
         if process is not None:
             end_group(process)
 
+    def restart(self) -> None:
+        """Ends it as a deployment does, and waits until it is up again.
+
+        Raises:
+            RuntimeError: It had to be killed, or says that it failed.
+        """
+        process, self._process = self._process, None
+        if process is not None and (status := end_group(process)) != 0:
+            raise RuntimeError(f"{self.name} ended with {status}:\n{self.output()}")
+        self.start()
+        self.wait_ready()
+
+    def kill(self) -> None:
+        """Ends it as a crash does: without a chance to tidy up."""
+        process, self._process = self._process, None
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def freeze(self) -> None:
+        """It accepts connections, and says nothing any more."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on where it was frozen."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, number)
+
     def output(self) -> str:
         """All that it said so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process that leads a group, and all of the group."""
+def end_group(process: subprocess.Popen[bytes]) -> int:
+    """Ends a process that leads a group, and all of the group; its exit status."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
+        # What is frozen would hear the first signal only later.
+        os.killpg(process.pid, signal.SIGCONT)
     try:
         process.wait(_GRACE_SECONDS)
     except subprocess.TimeoutExpired:
@@ -97,7 +134,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    return process.wait()
 
 
 def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:

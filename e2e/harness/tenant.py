@@ -30,6 +30,18 @@ class Tenant:
         journal: dict[str, Any] = self._http.get("/dev/journal").raise_for_status().json()
         return journal
 
+    def end_sessions_of(self, user: str) -> None:
+        """The provider ends its sessions of a person, and tells the applications at once."""
+        self._http.post(f"/dev/users/{user}/end-sessions").raise_for_status()
+
+    def change_user(self, user: str, **change: Any) -> None:
+        """An administrator changes a person's roles, permissions or name, or blocks them."""
+        self._http.put(f"/dev/users/{user}", json=change).raise_for_status()
+
+    def revoke_refresh_tokens_of(self, user: str) -> None:
+        """An administrator takes a person's refresh tokens."""
+        self._http.post(f"/dev/users/{user}/revoke-refresh-tokens").raise_for_status()
+
     def requests_to(self, endpoint: str) -> int:
         """How often `endpoint` was asked."""
         return int(self.journal()["requests"].get(endpoint, 0))
