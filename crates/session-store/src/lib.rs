@@ -7,10 +7,12 @@
 //! What it must not do: see a secret in the clear. Who reads the database file learns
 //! counts and times, no cookie, ticket, grant or token.
 
+mod redis;
 mod seal;
 mod sqlite;
 mod store;
 
+pub use self::redis::{InvalidUrl, RedisStore};
 pub use seal::{KeyRing, OpenError, Opened, SealKey, TooShort};
 pub use sqlite::SqliteStore;
 pub use store::{

@@ -14,17 +14,10 @@ use tokio::sync::broadcast;
 
 use self::connection::{connect, create_private, migrate};
 use crate::store::{
-    Handle, HandleKind, KeyHash, NewHandle, NewSession, Notice, Purged, SessionId, SessionStore,
-    StoreError, StoredSession, Taken, Updated,
+    Handle, HandleKind, KeyHash, NOTICE_BACKLOG, NewHandle, NewSession, Notice, PURGE_BATCH,
+    Purged, REMEMBER_EXPIRED_SECONDS, SessionId, SessionStore, StoreError, StoredSession, Taken,
+    Updated,
 };
-
-/// Rows that one purge removes of each table at most, so that it never holds the writer long.
-const PURGE_BATCH: i64 = 500;
-/// Notices that a slow subscriber may be behind before it has to look for itself.
-const NOTICE_BACKLOG: usize = 1024;
-
-/// An expired session is remembered this long, so that its holders hear "expired".
-const REMEMBER_EXPIRED_SECONDS: i64 = 3600;
 
 /// Sessions in one SQLite file.
 pub struct SqliteStore {

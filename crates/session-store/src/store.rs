@@ -4,6 +4,13 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use tokio::sync::broadcast;
 
+/// An expired session is remembered this long, so that its holders hear "expired".
+pub(crate) const REMEMBER_EXPIRED_SECONDS: i64 = 3600;
+/// Sessions, and handles, that one purge removes at most, so that it never blocks others long.
+pub(crate) const PURGE_BATCH: i64 = 500;
+/// Notices that a slow subscriber may be behind before it has to look for itself.
+pub(crate) const NOTICE_BACKLOG: usize = 1024;
+
 /// Internal id of a session. Not a credential: nobody outside ever presents it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SessionId(pub [u8; 16]);

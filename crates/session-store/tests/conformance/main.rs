@@ -3,18 +3,22 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use session_store::{
-    HandleKind, KeyHash, NewHandle, NewSession, Notice, SessionId, SessionStore, SqliteStore,
-    Taken, Updated,
+    HandleKind, KeyHash, NewHandle, NewSession, Notice, RedisStore, SessionId, SessionStore,
+    SqliteStore, Taken, Updated,
 };
 use tempfile::TempDir;
+use test_redis::RedisServer;
+use tokio::sync::broadcast;
+use tokio::time::timeout;
 
 const NOW: i64 = 1_800_000_000;
 
 struct Fresh {
     store: Arc<dyn SessionStore>,
-    _directory: TempDir,
+    _behind: Box<dyn std::any::Any>,
 }
 
 fn sqlite() -> Fresh {
@@ -22,8 +26,45 @@ fn sqlite() -> Fresh {
     let store = SqliteStore::open(&directory.path().join("sessions.db")).unwrap();
     Fresh {
         store: Arc::new(store),
-        _directory: directory,
+        _behind: Box::new(directory),
     }
+}
+
+async fn redis() -> Fresh {
+    let server = RedisServer::start();
+    Fresh {
+        store: Arc::new(listening(&server).await),
+        _behind: Box::new(server),
+    }
+}
+
+/// A store that is being told notices: the server knows of one more subscriber.
+async fn listening(server: &RedisServer) -> RedisStore {
+    let heard_by = || {
+        let reply = server.cli(&["PUBSUB", "NUMSUB", "component-auth0:notices:0"]);
+        reply.lines().last().unwrap().parse::<usize>().unwrap()
+    };
+    let before = heard_by();
+    let store = RedisStore::new(&server.url()).unwrap();
+    let give_up = Instant::now() + Duration::from_secs(10);
+    while heard_by() == before {
+        assert!(Instant::now() < give_up, "the store does not listen");
+        tokio::task::yield_now().await;
+    }
+    store
+}
+
+/// The next notice that names something: a store may say at any time that some were missed.
+async fn heard(notices: &mut broadcast::Receiver<Notice>) -> Notice {
+    let next = async {
+        loop {
+            match notices.recv().await.unwrap() {
+                Notice::Missed => {}
+                notice => return notice,
+            }
+        }
+    };
+    timeout(Duration::from_secs(10), next).await.unwrap()
 }
 
 macro_rules! conformance {
@@ -32,6 +73,13 @@ macro_rules! conformance {
             #[tokio::test(flavor = "multi_thread")]
             async fn $case() {
                 let fresh = super::sqlite();
+                super::$case(fresh.store.clone()).await;
+            }
+        )* }
+        mod redis_store { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                let fresh = super::redis().await;
                 super::$case(fresh.store.clone()).await;
             }
         )* }
@@ -49,7 +97,9 @@ conformance! {
     an_unknown_handle_is_unknown
     kinds_do_not_answer_for_each_other
     a_second_handle_of_the_same_key_is_refused
-    a_lease_has_one_holder_until_it_expires_or_is_given_back
+    a_lease_has_one_holder_until_it_is_given_back
+    the_lease_of_a_dead_holder_frees_itself
+    a_holder_prolongs_its_lease
     purge_removes_only_what_nobody_needs
     subscribers_hear_of_the_end_of_a_session
     touching_moves_the_expiry_only
@@ -323,45 +373,52 @@ async fn a_second_handle_of_the_same_key_is_refused(store: Arc<dyn SessionStore>
     );
 }
 
-async fn a_lease_has_one_holder_until_it_expires_or_is_given_back(store: Arc<dyn SessionStore>) {
+async fn a_lease_has_one_holder_until_it_is_given_back(store: Arc<dyn SessionStore>) {
     let key = KeyHash::of("refresh");
-    assert!(store.acquire_lease(key, b"a", NOW, NOW + 10).await.unwrap());
-    assert!(!store.acquire_lease(key, b"b", NOW, NOW + 10).await.unwrap());
-    assert!(
-        store
-            .acquire_lease(key, b"a", NOW + 5, NOW + 15)
-            .await
-            .unwrap(),
-        "the holder prolongs"
-    );
-    assert!(
-        !store
-            .acquire_lease(key, b"b", NOW + 12, NOW + 20)
+    let acquire = |holder: &'static [u8]| store.acquire_lease(key, holder, NOW, NOW + 60);
+    assert!(acquire(b"a").await.unwrap());
+    assert!(!acquire(b"b").await.unwrap());
+    store.release_lease(key, b"b").await.unwrap();
+    assert!(!acquire(b"b").await.unwrap(), "b had nothing to give back");
+    store.release_lease(key, b"a").await.unwrap();
+    assert!(acquire(b"b").await.unwrap());
+}
+
+/// Waits for a lease as a companion would whose clock runs with ours; gives the seconds.
+async fn wait_for_lease(store: &dyn SessionStore, key: KeyHash, holder: &[u8]) -> u64 {
+    let began = Instant::now();
+    loop {
+        let waited = began.elapsed().as_secs();
+        assert!(waited < 10, "the lease is never free");
+        let now = NOW + i64::try_from(waited).unwrap();
+        if store
+            .acquire_lease(key, holder, now, now + 60)
             .await
             .unwrap()
-    );
-    assert!(
-        store
-            .acquire_lease(key, b"b", NOW + 15, NOW + 25)
-            .await
-            .unwrap(),
-        "it expired"
-    );
+        {
+            return waited;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn the_lease_of_a_dead_holder_frees_itself(store: Arc<dyn SessionStore>) {
+    let key = KeyHash::of("refresh");
+    assert!(store.acquire_lease(key, b"a", NOW, NOW + 1).await.unwrap());
+    assert!(!store.acquire_lease(key, b"b", NOW, NOW + 1).await.unwrap());
+    wait_for_lease(&*store, key, b"b").await;
     store.release_lease(key, b"a").await.unwrap();
     assert!(
-        !store
-            .acquire_lease(key, b"c", NOW + 16, NOW + 26)
-            .await
-            .unwrap(),
-        "a has no say any more"
+        !store.acquire_lease(key, b"c", NOW, NOW + 1).await.unwrap(),
+        "the dead has no say any more"
     );
-    store.release_lease(key, b"b").await.unwrap();
-    assert!(
-        store
-            .acquire_lease(key, b"c", NOW + 16, NOW + 26)
-            .await
-            .unwrap()
-    );
+}
+
+async fn a_holder_prolongs_its_lease(store: Arc<dyn SessionStore>) {
+    let key = KeyHash::of("refresh");
+    assert!(store.acquire_lease(key, b"a", NOW, NOW + 1).await.unwrap());
+    assert!(store.acquire_lease(key, b"a", NOW, NOW + 3).await.unwrap());
+    assert!(wait_for_lease(&*store, key, b"b").await >= 2);
 }
 
 async fn purge_removes_only_what_nobody_needs(store: Arc<dyn SessionStore>) {
@@ -405,12 +462,12 @@ async fn subscribers_hear_of_the_end_of_a_session(store: Arc<dyn SessionStore>) 
         .await
         .unwrap();
     assert_eq!(
-        notices.recv().await.unwrap(),
+        heard(&mut notices).await,
         Notice::SessionEnded(SessionId([1; 16]))
     );
     let ready = Notice::HandoffReady(KeyHash::of("challenge"));
     store.notify(ready).await.unwrap();
-    assert_eq!(notices.recv().await.unwrap(), ready);
+    assert_eq!(heard(&mut notices).await, ready);
 }
 
 async fn touching_moves_the_expiry_only(store: Arc<dyn SessionStore>) {
