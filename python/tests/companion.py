@@ -16,7 +16,7 @@ from streamlit_component_auth0._back_channel import BackChannel
 from streamlit_component_auth0._clock import Clock, Entropy
 from streamlit_component_auth0._sealed import Sealed
 from streamlit_component_auth0._settings import Settings
-from streamlit_component_auth0._sign_in import SignIn
+from streamlit_component_auth0._sign_in import VERIFIER_BYTES, SignIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,13 @@ class FakeCompanion:
             self.back_channel(),
             frame_url="http://localhost:3001/streamlit",
             clock=self.clock.clock,
-            entropy=Entropy(lambda size: f"canary-verifier-{next(serial)}-".ljust(size + 20, "x")),
+            entropy=Entropy(
+                lambda size: (
+                    f"canary-verifier-{next(serial)}".ljust(size + 20, "x")
+                    if size == VERIFIER_BYTES
+                    else f"command-{next(serial)}"
+                )
+            ),
             **kwargs,
         )
 

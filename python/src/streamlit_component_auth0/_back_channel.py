@@ -8,9 +8,11 @@ say anything about the person.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import re
+import ssl
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -42,8 +44,15 @@ CALL_SECONDS: Final = 5.0
 MAX_BODY_BYTES: Final = 1 << 20
 """Far above any real answer; stops a stream without end from filling this server's memory."""
 
+_NO_CONTENT: Final = object()
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
 _TIMEOUT: Final = httpx.Timeout(CALL_SECONDS, connect=2.0, pool=2.0)
+_LIMITS: Final = httpx.Limits(
+    max_connections=64,
+    max_keepalive_connections=8,
+    # The companion closes an idle connection after 10 s: whoever writes to one just then loses.
+    keepalive_expiry=8.0,
+)
 
 
 class Companion(Protocol):
@@ -88,7 +97,7 @@ class BackChannel:
             trust_env=False,
             # A redirect would carry ticket and verifier to wherever it points.
             follow_redirects=False,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=8),
+            limits=_LIMITS,
             headers={"Accept": "application/json", "User-Agent": "streamlit-component-auth0"},
         )
 
@@ -143,9 +152,11 @@ class BackChannel:
         if everywhere:
             body["everywhere"] = True
         try:
-            self._call("/api/auth/revoke", body)
+            answer = self._call("/api/auth/revoke", body)
         except (SessionEnded, ReauthenticationRequired):
             return  # already gone, which is what was asked for
+        if answer is not _NO_CONTENT:
+            raise CompanionAnswerInvalid  # a proxy's friendly page has signed nobody out
 
     def _call(self, path: str, body: dict[str, Any], *, attempts: int = 2) -> object:
         for attempt in range(attempts):
@@ -156,7 +167,7 @@ class BackChannel:
                 if attempt + 1 == attempts:
                     break
             except httpx.HTTPError as error:
-                _log.warning("companion %s: %s", path, type(error).__name__)
+                _log.warning("companion %s: %s", path, _kind(error))
                 break
         raise CompanionUnavailable
 
@@ -171,7 +182,7 @@ class BackChannel:
         with self._client.stream("POST", path, content=content, headers=headers) as response:
             raw = self._read(response, deadline)
         if response.status_code == httpx.codes.NO_CONTENT:
-            return None
+            return _NO_CONTENT
         try:
             parsed: object = json.loads(raw)
         except (ValueError, RecursionError):
@@ -193,6 +204,21 @@ class BackChannel:
 
     def __repr__(self) -> str:
         return "BackChannel()"
+
+
+def _kind(error: httpx.HTTPError) -> str:
+    """What failed, for the operator: names of errors, and OpenSSL's word on a certificate."""
+    names = [type(error).__name__]
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            names.append(cause.verify_message)
+        elif isinstance(cause, ssl.SSLError):
+            names.append(str(cause.reason))
+        elif isinstance(cause, OSError):
+            names.append(errno.errorcode.get(cause.errno or 0, type(cause).__name__))
+        cause = cause.__cause__ or cause.__context__
+    return ", ".join(dict.fromkeys(names))
 
 
 _REFUSALS: Final[dict[tuple[int, str], Callable[[Refusal], AuthError]]] = {

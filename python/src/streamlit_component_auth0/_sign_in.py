@@ -58,7 +58,7 @@ SILENT_FRAME_SECONDS: Final = 10.0
 MAX_SEEN: Final = 64
 """Event ids remembered: far more than a page has frames, each of which keeps its last value."""
 
-_VERIFIER_BYTES: Final = 32
+VERIFIER_BYTES: Final = 32
 
 
 class SignIn:
@@ -404,7 +404,7 @@ class SignIn:
 
     def _new_epoch(self) -> None:
         # The verifier is the epoch: whatever was announced for the old one is worth nothing.
-        verifier = self._entropy.token(_VERIFIER_BYTES)
+        verifier = self._entropy.token(VERIFIER_BYTES)
         digest = hashlib.sha256(verifier.encode("ascii")).digest()
         self._verifier = Sealed(verifier)
         self._challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
