@@ -148,6 +148,10 @@ pub struct SigningFault {
     pub bad_signature: bool,
     /// Signed by a key that was never published, under the published `kid`.
     pub wrong_key: bool,
+    /// Signed with HS256 and this secret, under the published `kid`.
+    pub hs256_secret: Option<String>,
+    /// Signed with ES256 and a key that was never published, under the published `kid`.
+    pub es256: bool,
     /// A nonce of our own making.
     pub wrong_nonce: bool,
     /// For how many tokens; for ever when absent.

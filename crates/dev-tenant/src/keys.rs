@@ -6,10 +6,12 @@
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -149,6 +151,12 @@ impl Keys {
             let (input, _) = signing_input(&key, &claims, &header);
             return format!("{input}.");
         }
+        if let Some(secret) = &fault.hs256_secret {
+            return hs256(&key, secret, &claims, header);
+        }
+        if fault.es256 {
+            return es256(&key, &claims, header);
+        }
         let signer = if fault.wrong_key {
             self.rogue
                 .get_or_init(|| SigningKey::new(Arc::new(generate())))
@@ -256,6 +264,32 @@ fn signing_input(
     (format!("{}.{}", encode(&header), encode(claims)), header)
 }
 
+fn hs256(
+    published: &SigningKey,
+    secret: &str,
+    claims: &Value,
+    mut header: Map<String, Value>,
+) -> String {
+    header.insert("alg".to_owned(), json!("HS256"));
+    let (input, _) = signing_input(published, claims, &header);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = hmac::sign(&key, input.as_bytes());
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "fails only when the machine has no memory or no entropy: nothing to recover"
+)]
+fn es256(published: &SigningKey, claims: &Value, mut header: Map<String, Value>) -> String {
+    header.insert("alg".to_owned(), json!("ES256"));
+    let (input, _) = signing_input(published, claims, &header);
+    let signature = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+        .and_then(|pair| pair.sign(&SystemRandom::new(), input.as_bytes()))
+        .expect("ECDSA signature");
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
 fn flip_signature(jws: &str) -> String {
     let Some((input, signature)) = jws.rsplit_once('.') else {
         return jws.to_owned();
@@ -325,6 +359,14 @@ mod tests {
             },
             SigningFault {
                 alg_none: true,
+                ..SigningFault::default()
+            },
+            SigningFault {
+                hs256_secret: Some("secret".to_owned()),
+                ..SigningFault::default()
+            },
+            SigningFault {
+                es256: true,
                 ..SigningFault::default()
             },
         ] {

@@ -176,6 +176,18 @@ async fn signatures_can_be_wrong_in_three_ways() {
 }
 
 #[tokio::test]
+async fn tokens_can_be_signed_with_other_algorithms() {
+    let mut browser = with(|plan| plan.id_token.hs256_secret = Some("secret".to_owned()));
+    let token = id_token(&mut browser).await;
+    assert_eq!(unverified_header(&token)["alg"], "HS256");
+    assert!(browser.verified(&token).await.is_err());
+    let mut browser = with(|plan| plan.id_token.es256 = true);
+    let token = id_token(&mut browser).await;
+    assert_eq!(unverified_header(&token)["alg"], "ES256");
+    assert!(browser.verified(&token).await.is_err());
+}
+
+#[tokio::test]
 async fn the_nonce_can_be_wrong_and_access_tokens_can_be_patched() {
     let mut browser = with(|plan| {
         plan.id_token.wrong_nonce = true;
