@@ -15,6 +15,20 @@
     if (event.source === window.parent && event.data?.type === "streamlit:render") early.render = event;
   };
   window.addEventListener("message", early.listener);
+
+  // A turn among the frames of this browser that show one session (`frontend/src/turn.rs`):
+  // resolves with what ends it. Where locks are refused or absent, and when `signal` says
+  // that the turn is not wanted any more, it begins at once.
+  early.turn = async (session, signal) => {
+    try {
+      return await new Promise((begin, fail) =>
+        navigator.locks.request(`component-auth0 ${session}`, { signal }, () => new Promise(begin)).catch(fail),
+      );
+    } catch {
+      return () => {};
+    }
+  };
+
   post("streamlit:componentReady", { apiVersion: 1 });
 
   // Nothing is measured before Streamlit shows the frame (it is display:none until ready):

@@ -4,7 +4,9 @@
 //! in is untrusted: a field of the wrong type is absent, nothing throws or panics.
 
 use js_sys::{Array, Object, Reflect};
-use shared::auth::{DisplayUser, HandoffRequest, LogoutRequest, SignedIn, TicketRequest};
+use shared::auth::{
+    DisplayUser, HandoffRequest, LogoutRequest, SignedIn, TicketRequest, WatchRequest,
+};
 use shared::component::{
     Args, Command, CommandName, Event, InitialState, Known, KnownState, Props, Variant,
 };
@@ -147,6 +149,16 @@ pub(crate) fn handoff_request(request: &HandoffRequest) -> JsValue {
     let body = object(&[("verifier", text(&request.verifier))]);
     set_some(&body, "challenge", request.challenge.as_deref());
     set_some(&body, "host_origin", request.host_origin.as_deref());
+    if let Some(hold) = request.hold {
+        let _ = Reflect::set(&body, &text("hold"), &JsValue::from_f64(hold.into()));
+    }
+    body
+}
+
+/// The body of a watch.
+pub(crate) fn watch_request(request: &WatchRequest) -> JsValue {
+    let body = object(&[("ref", text(&request.reference))]);
+    set_some(&body, "sign_out_key", request.sign_out_key.as_deref());
     body
 }
 

@@ -5,14 +5,14 @@
 
 use gloo_net::http::Request;
 use js_sys::JSON;
-use shared::auth::{HandoffRequest, LogoutRequest, TicketRequest};
+use shared::auth::{HandoffRequest, LogoutRequest, TicketRequest, WatchRequest};
 use shared::error::ErrorCode;
 use shared::routes;
 use wasm_bindgen::JsValue;
 use web_sys::{AbortSignal, RequestCache, RequestCredentials, RequestRedirect};
 
 use crate::adapters;
-use crate::login::{HandoffAnswer, LogoutAnswer, TicketAnswer};
+use crate::login::{HandoffAnswer, LogoutAnswer, TicketAnswer, WatchAnswer};
 
 /// Longer than the 8 s after which the host is told: a late answer is still welcome.
 const REQUEST_TIMEOUT_MS: u32 = 30_000;
@@ -28,17 +28,18 @@ struct Answer {
 pub(crate) async fn ticket(request: &TicketRequest) -> TicketAnswer {
     let body = adapters::ticket_request(request);
     let Some(answer) = post(routes::TICKET, &body, &timeout()).await else {
-        return TicketAnswer::Unreachable;
+        return TicketAnswer::Unreachable {
+            retry_after_s: None,
+        };
     };
+    let retry_after_s = answer.retry_after_s;
+    let unreachable = TicketAnswer::Unreachable { retry_after_s };
     match answer.status {
-        200 => adapters::signed_in(&answer.body)
-            .map_or(TicketAnswer::Unreachable, TicketAnswer::SignedIn),
+        200 => adapters::signed_in(&answer.body).map_or(unreachable, TicketAnswer::SignedIn),
         401 => TicketAnswer::SignedOut,
         _ => answer
             .refusal()
-            .map_or(TicketAnswer::Unreachable, |code| TicketAnswer::Refused {
-                code,
-            }),
+            .map_or(unreachable, |code| TicketAnswer::Refused { code }),
     }
 }
 
@@ -63,6 +64,22 @@ pub(crate) async fn handoff(request: &HandoffRequest, signal: &AbortSignal) -> H
             .map_or(HandoffAnswer::Unreachable { retry_after_s }, |code| {
                 HandoffAnswer::Rejected { code }
             }),
+    }
+}
+
+/// Held until the session ends.
+pub(crate) async fn watch(request: &WatchRequest, signal: &AbortSignal) -> WatchAnswer {
+    let body = adapters::watch_request(request);
+    let Some(answer) = post(routes::WATCH, &body, signal).await else {
+        return WatchAnswer::Unreachable;
+    };
+    let state = adapters::string(&answer.body, "state").unwrap_or_default();
+    match (answer.status, state.as_str()) {
+        (401, _) | (200, "ended") => WatchAnswer::Ended,
+        (200, "again") => WatchAnswer::Again {
+            retry_after_s: answer.retry_after_s,
+        },
+        _ => WatchAnswer::Unreachable,
     }
 }
 

@@ -6,10 +6,11 @@
 use std::pin::Pin;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Document, Window};
 
+use crate::adapters::field;
 use crate::login::Now;
 
 thread_local! {
@@ -24,6 +25,11 @@ pub(crate) fn window() -> Window {
 /// This frame's document; `None` only while the frame is being torn down.
 pub(crate) fn document() -> Option<Document> {
     window().document()
+}
+
+/// What `static/ready.js` keeps under this name; undefined where that file is not.
+pub(crate) fn early(name: &str) -> JsValue {
+    field(&field(&window(), "componentAuth0"), name)
 }
 
 /// The circumstances that the state machine asks for.

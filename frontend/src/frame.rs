@@ -3,25 +3,27 @@
 //! It decides nothing itself; what must happen synchronously in a click (opening a window)
 //! happens here, before the machine is told.
 
-use js_sys::Reflect;
 use leptos::prelude::*;
 use shared::auth::TicketRequest;
 use shared::component::{Args, Props, Variant};
+use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
-use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{AbortController, HtmlElement, HtmlFormElement, MessageEvent, SubmitEvent, Window};
 
-use crate::handoff::{Handoff, Poll};
+use crate::handoff::Handoff;
 use crate::host_origins::{HostOrigins, META_SELECTOR};
 use crate::labels::Labels;
-use crate::login::{Effect, HandoffAnswer, Input, Login, LogoutAnswer, Phase};
+use crate::login::{Effect, Input, Login, LogoutAnswer, Phase};
 use crate::popup::{self, Popup};
 use crate::streamlit::{self, Incoming, Render};
 use crate::theme::Theme;
-use crate::{api, browser};
+use crate::{api, browser, turn};
 
 /// A companion that has not answered by then is announced as silent (design §5).
 const SILENCE_MS: u32 = 8_000;
+
+/// An answer that was held may take so much longer than its hold.
+const ANSWER_MS: u32 = 10_000;
 
 /// What the host's args make of the component's looks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,6 +59,7 @@ struct Machine {
     origins: HostOrigins,
     theme: Option<Theme>,
     poll: Option<AbortController>,
+    watch: Option<AbortController>,
     logout_window: Option<Popup>,
     /// The provider has no end-session page: no window need open in the next logout.
     logout_needs_no_window: bool,
@@ -79,6 +82,7 @@ impl Frame {
             origins: HostOrigins::parse(&origins_in_page(), cfg!(debug_assertions)),
             theme: None,
             poll: None,
+            watch: None,
             logout_window: None,
             logout_needs_no_window: false,
         };
@@ -184,8 +188,18 @@ impl Frame {
     fn perform(self, effect: Effect) {
         match effect {
             Effect::AskTicket(number, request) => self.ask_ticket(number, request),
-            Effect::PollHandoff(number, poll) => self.poll_handoff(number, poll),
-            Effect::StopPolling => self.stop_polling(),
+            Effect::PollHandoff(number, after_ms) => {
+                browser::after(after_ms, Box::new(move || self.send_poll(number)));
+            }
+            Effect::StopPolling => self.abandon(|machine| &mut machine.poll),
+            Effect::Watch(number, after_ms) => {
+                browser::after(after_ms, Box::new(move || self.send_watch(number)));
+            }
+            Effect::StopWatching => self.abandon(|machine| &mut machine.watch),
+            Effect::RetryAfter(number, after_ms) => browser::after(
+                after_ms,
+                Box::new(move || self.dispatch(Input::RetryDue(number))),
+            ),
             Effect::AskLogout(request) => browser::spawn(Box::pin(async move {
                 let answer = api::logout(&request).await;
                 self.logout_answered(answer);
@@ -210,50 +224,54 @@ impl Frame {
         );
     }
 
-    fn poll_handoff(self, number: u32, poll: Poll) {
-        self.stop_polling();
-        if poll.after_ms == 0 {
-            self.send_poll(number, poll.hold_ms);
-        } else {
-            browser::after(
-                poll.after_ms,
-                Box::new(move || self.send_poll(number, poll.hold_ms)),
-            );
-        }
-    }
-
-    fn send_poll(self, number: u32, hold_ms: u32) {
-        let Ok(controller) = AbortController::new() else {
+    fn send_poll(self, number: u32) {
+        let claim = |machine: &mut Machine| machine.login.claim(number, browser::now());
+        let Some((request, poll)) = self.begin(claim, |machine| &mut machine.poll) else {
             return;
         };
-        let signal = controller.signal();
-        let Some(request) = self
-            .machine
-            .try_update_value(|machine| {
-                let claim = machine.login.claim(number, browser::now())?;
-                machine.poll = Some(controller.clone());
-                Some(claim)
-            })
-            .flatten()
-        else {
-            return;
-        };
-        browser::after(hold_ms, Box::new(move || controller.abort()));
+        let signal = poll.signal();
+        // The companion ends the hold; this is for a network that went silent.
+        let patience_ms = request.hold.unwrap_or_default() + ANSWER_MS;
+        browser::after(patience_ms, Box::new(move || poll.abort()));
         browser::spawn(Box::pin(async move {
-            let answer = match api::handoff(&request, &signal).await {
-                // Whoever gives a poll up after its hold repeats it: that is no trouble.
-                HandoffAnswer::Unreachable { retry_after_s } if signal.aborted() => {
-                    HandoffAnswer::Pending { retry_after_s }
-                }
-                answer => answer,
-            };
+            let answer = api::handoff(&request, &signal).await;
             self.dispatch(Input::HandoffAnswered(number, answer));
         }));
     }
 
-    fn stop_polling(self) {
+    fn send_watch(self, number: u32) {
+        let watch = |machine: &mut Machine| machine.login.watch(number, browser::now());
+        let Some((request, watch)) = self.begin(watch, |machine| &mut machine.watch) else {
+            return;
+        };
+        let signal = watch.signal();
+        browser::spawn(Box::pin(async move {
+            let turn = turn::of_this_frame(&request.reference, &signal).await;
+            let answer = api::watch(&request, &signal).await;
+            turn::over(turn);
+            self.dispatch(Input::Watched(number, answer));
+        }));
+    }
+
+    /// A request that can be abandoned, if the machine still wants it.
+    fn begin<T>(
+        self,
+        request: impl FnOnce(&mut Machine) -> Option<T>,
+        slot: fn(&mut Machine) -> &mut Option<AbortController>,
+    ) -> Option<(T, AbortController)> {
+        let controller = AbortController::new().ok()?;
+        self.machine
+            .try_update_value(|machine| {
+                let request = request(machine)?;
+                *slot(machine) = Some(controller.clone());
+                Some((request, controller))
+            })
+            .flatten()
+    }
+
+    fn abandon(self, slot: fn(&mut Machine) -> &mut Option<AbortController>) {
         self.machine.update_value(|machine| {
-            if let Some(controller) = machine.poll.take() {
+            if let Some(controller) = slot(machine).take() {
                 controller.abort();
             }
         });
@@ -400,15 +418,9 @@ fn origins_in_page() -> String {
 /// The render message that `static/ready.js` kept while the WASM was on its way; its
 /// listener has done its work.
 fn early_message() -> Option<MessageEvent> {
-    let early = Reflect::get(&browser::window(), &JsValue::from_str("componentAuth0")).ok()?;
-    if let Ok(listener) = Reflect::get(&early, &JsValue::from_str("listener")) {
-        let _ = browser::window()
-            .remove_event_listener_with_callback("message", listener.unchecked_ref());
-    }
-    Reflect::get(&early, &JsValue::from_str("render"))
-        .ok()?
-        .dyn_into()
-        .ok()
+    let _ = browser::window()
+        .remove_event_listener_with_callback("message", browser::early("listener").unchecked_ref());
+    browser::early("render").dyn_into().ok()
 }
 
 fn page() -> Option<HtmlElement> {

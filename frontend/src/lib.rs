@@ -30,6 +30,8 @@ mod login_button;
 mod popup;
 #[cfg(target_arch = "wasm32")]
 pub mod streamlit;
+#[cfg(target_arch = "wasm32")]
+mod turn;
 
 /// Draws the component in place of the page's skeleton, and starts it.
 #[cfg(target_arch = "wasm32")]

@@ -9,6 +9,7 @@ mod host;
 mod phase;
 mod session;
 mod waiting;
+mod watching;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use shared::auth::{HandoffRequest, LogoutRequest, SignedIn, TicketRequest};
 use shared::component::{Args, Event};
 
 use crate::announcement::Announcement;
-use crate::handoff::{Handoff, Poll};
+use crate::handoff::Handoff;
 
 /// What happened.
 pub enum Input {
@@ -66,6 +67,10 @@ pub enum Input {
     VisibilityChanged,
     /// The time that was the session's end has come.
     SessionLapsed,
+    /// The watch with this number has its answer.
+    Watched(u32, WatchAnswer),
+    /// The pause with this number is over.
+    RetryDue(u32),
 }
 
 /// Answer to a ticket request.
@@ -81,7 +86,10 @@ pub enum TicketAnswer {
         code: String,
     },
     /// No usable answer.
-    Unreachable,
+    Unreachable {
+        /// The companion's `Retry-After`.
+        retry_after_s: Option<u32>,
+    },
 }
 
 /// Answer to a poll of the handoff.
@@ -110,6 +118,20 @@ pub enum HandoffAnswer {
     },
 }
 
+/// How a watch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchAnswer {
+    /// With the session, or because the session is not this frame's any more.
+    Ended,
+    /// Watch again.
+    Again {
+        /// The companion's `Retry-After`.
+        retry_after_s: Option<u32>,
+    },
+    /// Without a usable answer.
+    Unreachable,
+}
+
 /// Answer to a logout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogoutAnswer {
@@ -126,8 +148,9 @@ pub enum LogoutAnswer {
 pub enum Effect {
     /// Send the ticket request; report its answer, and its lack after 8 s.
     AskTicket(u32, TicketRequest),
-    /// Abandon any poll under way; wait; take [`Login::claim`] and send it.
-    PollHandoff(u32, Poll),
+    /// Wait so many milliseconds; take [`Login::claim`] and send it. A poll under way stays: the companion ends it
+    /// when the next one comes, and it may bring the login until then.
+    PollHandoff(u32, u32),
     /// Abandon any poll under way.
     StopPolling,
     /// Send the logout.
@@ -136,6 +159,12 @@ pub enum Effect {
     Announce(Box<Event>),
     /// Report [`Input::SessionLapsed`] at this Unix second.
     WatchExpiry(i64),
+    /// Wait so many milliseconds; take [`Login::watch`] and send it.
+    Watch(u32, u32),
+    /// Abandon the watch.
+    StopWatching,
+    /// Report [`Input::RetryDue`] after so many milliseconds.
+    RetryAfter(u32, u32),
 }
 
 /// Circumstances of an input.
@@ -183,6 +212,12 @@ pub struct Login {
     cookie_kept: bool,
     check: Option<session::Check>,
     attempt: Option<waiting::Attempt>,
+    watch: Option<watching::Watch>,
+    /// Watches in a row that brought nothing.
+    watch_failures: u32,
+    /// The pause before the next check by itself, and how many there were in a row.
+    retry: u32,
+    retries: u32,
     last_answer_ms: i64,
     /// Numbers requests, so that a late answer to a superseded one is told apart.
     sequence: u32,
@@ -206,6 +241,10 @@ impl Login {
             cookie_kept: false,
             check: None,
             attempt: None,
+            watch: None,
+            watch_failures: 0,
+            retry: 0,
+            retries: 0,
             last_answer_ms: 0,
             sequence: 0,
             event_prefix,
@@ -253,7 +292,10 @@ impl Login {
             }
             Input::VisibilityChanged => self.visibility_changed(now),
             Input::SessionLapsed => self.session_lapsed(),
+            Input::Watched(number, answer) => self.watched(number, answer, now),
+            Input::RetryDue(number) => self.retry_due(number, now),
         }
+        self.keep_watch(now);
         std::mem::take(&mut self.effects)
     }
 

@@ -12,6 +12,10 @@ use crate::announcement::Announcement;
 /// idle frame makes no requests, and a person who switches tabs makes few.
 const STALE_MS: i64 = 60_000;
 
+/// Checks that a frame in trouble makes by itself, after 5, 10 … 80 s or up to twice that.
+const MOST_RETRIES: u32 = 5;
+const RETRY_MS: u32 = 5_000;
+
 /// A ticket request under way.
 pub(super) struct Check {
     number: u32,
@@ -40,7 +44,8 @@ impl Login {
             // A fresh event needs a fresh ticket.
             Announce::Always => None,
         };
-        if matches!(self.phase, Phase::Failed(_)) {
+        // What nobody asked for shows when it is answered.
+        if matches!(self.phase, Phase::Failed(_)) && rule != Announce::IfChanged {
             self.phase = Phase::Loading;
         }
         let number = self.next_number();
@@ -64,6 +69,9 @@ impl Login {
             return;
         };
         self.last_answer_ms = now.ms;
+        if !matches!(answer, TicketAnswer::Unreachable { .. }) {
+            self.retries = 0;
+        }
         match answer {
             TicketAnswer::SignedIn(signed_in) => {
                 if check.challenge != self.args.challenge && signed_in.ticket.is_some() {
@@ -82,8 +90,12 @@ impl Login {
                 self.settle_signed_out(notice, check.rule);
             }
             TicketAnswer::Refused { code } => self.fail(Failure::refused(code), check.rule),
-            TicketAnswer::Unreachable if self.may_stay(check.rule) => {}
-            TicketAnswer::Unreachable => self.fail(FailureKind::Unreachable.into(), check.rule),
+            TicketAnswer::Unreachable { retry_after_s } => {
+                if !self.may_stay(check.rule) {
+                    self.fail(FailureKind::Unreachable.into(), check.rule);
+                }
+                self.retry_later(retry_after_s);
+            }
         }
     }
 
@@ -100,13 +112,37 @@ impl Login {
 
     pub(super) fn retry_clicked(&mut self) {
         if matches!(self.phase, Phase::Failed(_)) {
+            self.retries = 0;
             self.start_check(Announce::UnlessKnown, None);
         }
     }
 
+    /// A companion, or its store, that is away for a moment: a few times, and later each time.
+    fn retry_later(&mut self, retry_after_s: Option<u32>) {
+        if self.is_in_trouble() && self.retries < MOST_RETRIES {
+            let asked = retry_after_s.map_or(0, |seconds| seconds.saturating_mul(1000));
+            let pause = self.pause(asked.max(RETRY_MS), self.retries, 1);
+            self.retries += 1;
+            self.retry = self.next_number();
+            self.effects.push(Effect::RetryAfter(self.retry, pause));
+        }
+    }
+
+    /// A page that nobody sees asks when it is seen again.
+    pub(super) fn retry_due(&mut self, number: u32, now: Now) {
+        if self.retry == number && self.is_in_trouble() && self.check.is_none() && !now.hidden {
+            self.start_check(Announce::IfChanged, None);
+        }
+    }
+
+    fn is_in_trouble(&self) -> bool {
+        matches!(&self.phase, Phase::Failed(failure)
+            if matches!(failure.kind, FailureKind::Unreachable | FailureKind::Silent))
+    }
+
     pub(super) fn check_if_stale(&mut self, now: Now) {
         let settled = !matches!(self.phase, Phase::Loading | Phase::Waiting { .. });
-        let stale = now.ms - self.last_answer_ms >= STALE_MS;
+        let stale = now.ms - self.last_answer_ms >= STALE_MS || self.is_in_trouble();
         if settled && stale && !now.hidden && !self.sticky && self.check.is_none() {
             self.start_check(Announce::IfChanged, None);
         }
@@ -148,6 +184,7 @@ impl Login {
     pub(super) fn settle_signed_out(&mut self, notice: Option<Notice>, rule: Announce) {
         self.phase = Phase::SignedOut { notice };
         self.sign_out_key = None;
+        self.watch_failures = 0;
         self.tell_signed_out(rule);
     }
 
@@ -228,7 +265,8 @@ impl Login {
     /// Trouble with a check that nobody waits for changes nothing: it signs nobody out, and
     /// ends no login under way.
     fn may_stay(&self, rule: Announce) -> bool {
-        let settled = matches!(self.phase, Phase::SignedIn(_) | Phase::SignedOut { .. });
+        let settled = matches!(self.phase, Phase::SignedIn(_) | Phase::SignedOut { .. })
+            || self.is_in_trouble();
         self.attempt.is_some() || (rule == Announce::IfChanged && settled)
     }
 }

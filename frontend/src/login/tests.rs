@@ -4,3 +4,4 @@ mod announcing;
 mod harness;
 mod leaving;
 mod waiting;
+mod watching;

@@ -6,7 +6,7 @@
 use shared::auth::HandoffRequest;
 
 use super::{Announce, Effect, Failure, FailureKind, HandoffAnswer, Login, Notice, Now, Phase};
-use crate::handoff::{Handoff, LOGIN_LIFETIME_MS, Pace};
+use crate::handoff::{Handoff, LOGIN_LIFETIME_MS, Pace, hold_ms};
 
 /// The second click of a double click lands where "cancel" has just appeared.
 const DOUBLE_CLICK_MS: i64 = 500;
@@ -16,9 +16,13 @@ pub(super) struct Attempt {
     handoff: Handoff,
     since_ms: i64,
     pace: Pace,
+    /// The newest poll's number; those from `first` on are of this login, too.
     poll: u32,
+    first: u32,
     sent_ms: i64,
+    /// The challenge of the newest poll, and of those since this one.
     sent_challenge: String,
+    same_since: u32,
 }
 
 impl Attempt {
@@ -33,12 +37,15 @@ impl Attempt {
             return None;
         }
         self.sent_ms = now.ms;
-        challenge.clone_into(&mut self.sent_challenge);
+        if self.sent_challenge != challenge {
+            challenge.clone_into(&mut self.sent_challenge);
+            self.same_since = number;
+        }
         Some(HandoffRequest {
             verifier: self.handoff.verifier().to_owned(),
             challenge: Some(challenge.to_owned()),
             host_origin,
-            hold: None,
+            hold: Some(hold_ms(now.hidden)),
         })
     }
 }
@@ -58,8 +65,10 @@ impl Login {
             since_ms: now.ms,
             pace: Pace::default(),
             poll: 0,
+            first: self.sequence + 1,
             sent_ms: now.ms,
             sent_challenge: String::new(),
+            same_since: 0,
         });
         if window_open {
             self.poll_again();
@@ -91,16 +100,17 @@ impl Login {
     }
 
     pub(super) fn handoff_answered(&mut self, number: u32, answer: HandoffAnswer, now: Now) {
-        let Some(attempt) = self
-            .attempt
-            .as_mut()
-            .filter(|attempt| attempt.poll == number)
-        else {
+        // A superseded poll is not awaited, but the login that it brings was claimed.
+        let claims = matches!(answer, HandoffAnswer::Claimed(_));
+        let is_ours = |attempt: &&mut Attempt| {
+            attempt.poll == number || claims && (attempt.first..attempt.poll).contains(&number)
+        };
+        let Some(attempt) = self.attempt.as_mut().filter(is_ours) else {
             return;
         };
-        let poll = match answer {
+        let pause = match answer {
             HandoffAnswer::Claimed(mut signed_in) => {
-                if attempt.sent_challenge != self.args.challenge {
+                if attempt.sent_challenge != self.args.challenge || number < attempt.same_since {
                     signed_in.ticket = None;
                 }
                 let key = signed_in.sign_out_key.take();
@@ -128,15 +138,9 @@ impl Login {
                     .pace
                     .pending(retry_after_s, now.ms - attempt.sent_ms, now.hidden)
             }
-            HandoffAnswer::Unreachable { retry_after_s } => {
-                attempt.pace.failed(retry_after_s, now.hidden)
-            }
+            HandoffAnswer::Unreachable { retry_after_s } => attempt.pace.failed(retry_after_s),
         };
-        let number = self.next_number();
-        if let Some(attempt) = &mut self.attempt {
-            attempt.poll = number;
-        }
-        self.effects.push(Effect::PollHandoff(number, poll));
+        self.poll_after(pause);
     }
 
     /// A page that comes back to sight asks at once; one that goes gives its connection back.
@@ -144,31 +148,28 @@ impl Login {
         if self.attempt.is_none() {
             return self.check_if_stale(now);
         }
-        if matches!(self.phase, Phase::Waiting { blocked: true, .. }) {
-            return;
-        }
-        let number = self.next_number();
-        if let Some(attempt) = &mut self.attempt {
-            attempt.poll = number;
-            let poll = if now.hidden {
-                attempt.pace.pending(None, 0, true)
-            } else {
-                attempt.pace.first(false)
-            };
-            self.effects.push(Effect::PollHandoff(number, poll));
+        match &mut self.attempt {
+            Some(attempt) if now.hidden => {
+                let pause = attempt.pace.pending(None, 0, true);
+                self.poll_after(pause);
+            }
+            _ => self.poll_again(),
         }
     }
 
     /// Polls at once, in place of any poll under way.
     pub(super) fn poll_again(&mut self) {
+        self.poll_after(0);
+    }
+
+    fn poll_after(&mut self, pause_ms: u32) {
         if matches!(self.phase, Phase::Waiting { blocked: true, .. }) {
             return;
         }
         let number = self.next_number();
         if let Some(attempt) = &mut self.attempt {
             attempt.poll = number;
-            let poll = attempt.pace.first(false);
-            self.effects.push(Effect::PollHandoff(number, poll));
+            self.effects.push(Effect::PollHandoff(number, pause_ms));
         }
     }
 

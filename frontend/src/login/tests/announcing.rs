@@ -3,7 +3,7 @@
 use crate::login::{FailureKind, Input, Notice, Phase, TicketAnswer};
 use shared::component::{Args, CommandName, KnownState};
 
-use super::harness::{Bench, args, command, known, session, session_of};
+use super::harness::{Bench, args, away, command, known, session, session_of};
 
 #[test]
 fn the_first_answer_is_announced_signed_out_included() {
@@ -271,19 +271,14 @@ fn the_silence_of_an_answered_request_is_nothing() {
 fn an_unreachable_companion_is_an_error_with_a_retry_that_tells_the_same_only_once() {
     let mut bench = Bench::new();
     let asked = bench.render(args());
-    let told = bench.answer(&asked, TicketAnswer::Unreachable);
+    let told = bench.answer(&asked, away());
     assert_eq!(
         told.said(),
         ["onError The sign-in service cannot be reached"]
     );
     let asked = bench.send(Input::RetryClicked);
     assert_eq!(bench.state(), "loading");
-    assert!(
-        bench
-            .answer(&asked, TicketAnswer::Unreachable)
-            .events
-            .is_empty()
-    );
+    assert!(bench.answer(&asked, away()).events.is_empty());
     assert_eq!(bench.state(), "error");
     let asked = bench.send(Input::RetryClicked);
     assert_eq!(
@@ -351,7 +346,7 @@ fn trouble_with_a_check_that_nobody_waits_for_changes_nothing() {
     bench.pass(61_000);
     let asked = bench.send(Input::VisibilityChanged);
     assert!(bench.send(Input::TicketLate(asked.tickets[0].0)).is_quiet());
-    assert!(bench.answer(&asked, TicketAnswer::Unreachable).is_quiet());
+    assert!(bench.answer(&asked, away()).is_quiet());
     assert_eq!(bench.state(), "signed-in");
 }
 

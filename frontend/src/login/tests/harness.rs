@@ -1,7 +1,9 @@
 //! A login under test: inputs with a fake clock, effects sorted by kind.
 
-use crate::handoff::{Handoff, Poll};
-use crate::login::{Effect, HandoffAnswer, Input, Login, LogoutAnswer, Now, Phase, TicketAnswer};
+use crate::handoff::Handoff;
+use crate::login::{
+    Effect, HandoffAnswer, Input, Login, LogoutAnswer, Now, Phase, TicketAnswer, WatchAnswer,
+};
 use shared::auth::{DisplayUser, SignedIn, TicketRequest};
 use shared::component::{Args, Command, CommandName, Event, Known, KnownState};
 
@@ -11,11 +13,14 @@ pub(super) const ORIGIN: &str = "https://app.example";
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) tickets: Vec<(u32, TicketRequest)>,
-    pub(super) polls: Vec<(u32, Poll)>,
+    pub(super) polls: Vec<(u32, u32)>,
     pub(super) events: Vec<Event>,
     pub(super) expiries: Vec<i64>,
     pub(super) logouts: Vec<Option<String>>,
     pub(super) stops: usize,
+    pub(super) watches: Vec<(u32, u32)>,
+    pub(super) watches_stopped: usize,
+    pub(super) retries: Vec<(u32, u32)>,
 }
 
 impl Outcome {
@@ -56,7 +61,10 @@ impl Bench {
         for effect in self.login.handle(input, self.now) {
             match effect {
                 Effect::AskTicket(number, request) => outcome.tickets.push((number, request)),
-                Effect::PollHandoff(number, poll) => outcome.polls.push((number, poll)),
+                Effect::PollHandoff(number, after) => outcome.polls.push((number, after)),
+                Effect::Watch(number, after) => outcome.watches.push((number, after)),
+                Effect::StopWatching => outcome.watches_stopped += 1,
+                Effect::RetryAfter(number, after) => outcome.retries.push((number, after)),
                 Effect::StopPolling => outcome.stops += 1,
                 Effect::AskLogout(request) => outcome.logouts.push(request.sign_out_key),
                 Effect::Announce(event) => outcome.events.push(*event),
@@ -98,6 +106,14 @@ impl Bench {
             .expect("the newest poll may be sent");
         self.pass(25_000);
         self.send(Input::HandoffAnswered(*number, answer))
+    }
+
+    /// Takes the watch, as the browser side does when it sends it, and answers it.
+    pub(super) fn watched(&mut self, asked: &Outcome, ms: i64, answer: WatchAnswer) -> Outcome {
+        let (number, _) = *asked.watches.last().expect("a watch");
+        self.login.watch(number, self.now).expect("it is wanted");
+        self.pass(ms);
+        self.send(Input::Watched(number, answer))
     }
 
     /// Signed out, told to a host that knew nothing.
@@ -183,4 +199,11 @@ pub(super) fn session_of(reference: &str, ticket: Option<&str>) -> SignedIn {
 /// A ticket's answer for the session with this `ref`.
 pub(super) fn session(reference: &str) -> TicketAnswer {
     TicketAnswer::SignedIn(session_of(reference, Some("T")))
+}
+
+/// A companion that cannot be reached.
+pub(super) const fn away() -> TicketAnswer {
+    TicketAnswer::Unreachable {
+        retry_after_s: None,
+    }
 }

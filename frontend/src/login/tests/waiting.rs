@@ -20,8 +20,8 @@ fn a_click_waits_and_polls_at_once_with_the_frames_own_verifier() {
     let (mut bench, polled) = Bench::waiting();
     assert_eq!(bench.state(), "waiting");
     assert!(polled.events.is_empty(), "waiting is not announced");
-    let (number, poll) = polled.polls[0];
-    assert_eq!(poll.after_ms, 0);
+    let (number, after_ms) = polled.polls[0];
+    assert_eq!(after_ms, 0);
     let claim = bench.login.claim(number, bench.now).unwrap();
     assert_eq!(claim.challenge.as_deref(), Some("C1"));
     assert_eq!(claim.host_origin.as_deref(), Some(super::harness::ORIGIN));
@@ -55,7 +55,7 @@ fn a_pending_poll_is_repeated_and_only_the_newest_may_be_sent_or_answered() {
     let (mut bench, polled) = Bench::waiting();
     let old = polled.polls[0].0;
     let next = bench.poll(&polled, pending());
-    assert_eq!(next.polls[0].1.after_ms, 0, "it had been held");
+    assert_eq!(next.polls[0].1, 0, "it had been held");
     assert!(bench.login.claim(old, bench.now).is_none());
     assert!(
         bench
@@ -260,7 +260,7 @@ fn network_trouble_while_waiting_backs_off_and_ends_nothing() {
                 retry_after_s: None,
             },
         );
-        pauses.push(polled.polls[0].1.after_ms);
+        pauses.push(polled.polls[0].1);
     }
     assert_eq!(pauses, [1_000, 2_000, 4_000]);
     assert_eq!(bench.state(), "waiting");
@@ -279,7 +279,61 @@ fn retry_after_is_honoured() {
             retry_after_s: Some(5),
         },
     );
-    assert_eq!(next.polls[0].1.after_ms, 5_000);
+    assert_eq!(next.polls[0].1, 5_000);
+}
+
+// The popup closes, the person changes tabs: the login may come in any such moment.
+#[test]
+fn a_superseded_poll_that_brings_the_login_is_taken() {
+    let (mut bench, first) = Bench::waiting();
+    let first = first.polls[0].0;
+    bench.login.claim(first, bench.now).unwrap();
+    bench.now.hidden = true;
+    let hidden = bench.send(Input::VisibilityChanged);
+    assert_eq!(hidden.stops, 0, "it is not abandoned");
+    let late = HandoffAnswer::Pending {
+        retry_after_s: None,
+    };
+    assert!(bench.send(Input::HandoffAnswered(first, late)).is_quiet());
+    let told = bench.send(Input::HandoffAnswered(first, claimed(Some("T"))));
+    assert_eq!(told.said(), ["onStatusUpdate Logged in"]);
+    assert_eq!(bench.state(), "signed-in");
+}
+
+#[test]
+fn a_claim_of_a_login_before_is_not_taken() {
+    let (mut bench, first) = Bench::waiting();
+    bench.pass(1_000);
+    bench.send(Input::CancelClicked);
+    bench.click_login(true);
+    let late = Input::HandoffAnswered(first.polls[0].0, claimed(Some("T")));
+    assert!(bench.send(late).is_quiet());
+    assert_eq!(bench.state(), "waiting");
+}
+
+#[test]
+fn a_superseded_poll_of_a_challenge_of_before_brings_no_ticket() {
+    let (mut bench, first) = Bench::waiting();
+    let first = first.polls[0].0;
+    bench.login.claim(first, bench.now).unwrap();
+    let renewed = bench.render(Args {
+        challenge: "C2".to_owned(),
+        ..args()
+    });
+    bench.login.claim(renewed.polls[0].0, bench.now).unwrap();
+    let told = bench.send(Input::HandoffAnswered(first, claimed(Some("T"))));
+    assert!(told.events.is_empty(), "nobody can redeem it");
+    assert_eq!(told.tickets[0].1.challenge, "C2");
+}
+
+#[test]
+fn the_companion_is_asked_to_hold_a_hidden_pages_poll_for_a_moment_only() {
+    for (hidden, hold) in [(false, 25_000), (true, 1_500)] {
+        let (mut bench, polled) = Bench::waiting();
+        bench.now.hidden = hidden;
+        let claim = bench.login.claim(polled.polls[0].0, bench.now).unwrap();
+        assert_eq!(claim.hold, Some(hold));
+    }
 }
 
 #[test]
@@ -287,10 +341,10 @@ fn a_hidden_page_gives_its_connection_back_and_asks_at_once_when_seen_again() {
     let (mut bench, _) = Bench::waiting();
     bench.now.hidden = true;
     let hidden = bench.send(Input::VisibilityChanged);
-    assert!(hidden.polls[0].1.after_ms > 0);
+    assert!(hidden.polls[0].1 > 0);
     bench.now.hidden = false;
     let seen = bench.send(Input::VisibilityChanged);
-    assert_eq!(seen.polls[0].1.after_ms, 0);
+    assert_eq!(seen.polls[0].1, 0);
     assert!(bench.login.claim(hidden.polls[0].0, bench.now).is_none());
 }
 
