@@ -120,6 +120,12 @@ impl Audit {
         writer.write(line);
     }
 
+    /// The counters beside it, for what is counted only.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
     /// Waits until what was reported so far is written, but not long.
     pub async fn flush(&self) {
         if let Some(writer) = &self.0.writer {

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use shared::error::ErrorCode;
 use subtle::{Choice, ConstantTimeEq as _};
 
+use crate::audit::{Audit, Event};
 use crate::client_address::ClientAddress;
 use crate::error::AppError;
 use crate::rate_limit::RateLimits;
@@ -93,6 +94,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for HostJson<T> {
         if !shows_host_credential(request.headers(), &Config::from_ref(state)) {
             let (mut parts, _) = request.into_parts();
             let client = ClientAddress::from_request_parts(&mut parts, state).await?;
+            Audit::from_ref(state).record(&Event::HostCredentialRefused);
             RateLimits::from_ref(state).wrong_credential(client)?;
             return Err(AppError::refused(
                 ErrorCode::InvalidHostCredential,

@@ -48,6 +48,7 @@ pub struct AppState {
     login: Login,
     callback: Callback,
     handoff: Handoff,
+    redeeming: Redeeming,
     watching: Watching,
     closing: Closing,
     assets: Assets,
@@ -70,6 +71,8 @@ pub struct Login {
     pub sessions: Sessions,
     /// Cookies.
     pub cookies: CookiePolicy,
+    /// What is reported.
+    pub audit: Audit,
 }
 
 /// What finishing a login needs.
@@ -91,6 +94,23 @@ pub struct Callback {
     pub sign_out: SignOut,
     /// Waits for logins that are being finished.
     pub closing: Closing,
+    /// What is reported.
+    pub audit: Audit,
+}
+
+/// What redeeming a ticket needs.
+#[derive(Clone)]
+pub struct Redeeming {
+    /// The settings.
+    pub config: Config,
+    /// Sessions.
+    pub sessions: Sessions,
+    /// Their access tokens.
+    pub tokens: AccessTokens,
+    /// How often a Streamlit session may ask.
+    pub rate_limits: RateLimits,
+    /// What is reported.
+    pub audit: Audit,
 }
 
 /// What handing a login over to its frame needs.
@@ -165,13 +185,16 @@ impl AppState {
             sessions.clone(),
             config.clone(),
             closing.clone(),
+            audit.clone(),
         );
         let sign_out = SignOut::new(
             sessions.clone(),
             tokens.clone(),
             provider.clone(),
             config.clone(),
+            audit.clone(),
         );
+        let rate_limits = RateLimits::new(settings.rate_limit);
         Ok(Self {
             login: Login {
                 config: config.clone(),
@@ -179,6 +202,7 @@ impl AppState {
                 transactions: transactions.clone(),
                 sessions: sessions.clone(),
                 cookies,
+                audit: audit.clone(),
             },
             callback: Callback {
                 config: config.clone(),
@@ -189,6 +213,14 @@ impl AppState {
                 cookies,
                 sign_out: sign_out.clone(),
                 closing: closing.clone(),
+                audit: audit.clone(),
+            },
+            redeeming: Redeeming {
+                config: config.clone(),
+                sessions: sessions.clone(),
+                tokens: tokens.clone(),
+                rate_limits: rate_limits.clone(),
+                audit: audit.clone(),
             },
             handoff: Handoff {
                 config: config.clone(),
@@ -199,7 +231,7 @@ impl AppState {
             },
             watching: Watching::new(sessions.clone(), closing.clone()),
             remote_api: RemoteApi::new(settings.remote_api.clone())?,
-            rate_limits: RateLimits::new(settings.rate_limit),
+            rate_limits,
             config,
             provider,
             sessions,

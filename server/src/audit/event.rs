@@ -41,7 +41,7 @@ pub enum Event<'a> {
     /// have used a copy of it.
     RefreshReuse(Who<'a>),
     /// A ticket was redeemed twice: somebody may have stolen it.
-    TicketReuse,
+    TicketReuse(Who<'a>),
     /// A host redeemed a ticket that is not, or no longer, its own.
     RedeemRefused,
     /// A caller of the back channel did not show `STREAMLIT_SECRET`.
@@ -75,7 +75,7 @@ impl Event<'_> {
             Self::Logout(..) => AuditEvent::Logout,
             Self::RefreshFailed(..) => AuditEvent::RefreshFailed,
             Self::RefreshReuse(_) => AuditEvent::RefreshReuse,
-            Self::TicketReuse => AuditEvent::TicketReuse,
+            Self::TicketReuse(_) => AuditEvent::TicketReuse,
             Self::RedeemRefused => AuditEvent::RedeemRefused,
             Self::HostCredentialRefused => AuditEvent::HostCredentialRefused,
             Self::LogoutTokenRefused => AuditEvent::LogoutTokenRefused,
@@ -97,7 +97,7 @@ impl Event<'_> {
             Self::Logout(by, _) => metrics.logged_out(*by),
             Self::RefreshFailed(outcome, _) => metrics.refreshed(*outcome),
             Self::RefreshReuse(_)
-            | Self::TicketReuse
+            | Self::TicketReuse(_)
             | Self::RedeemRefused
             | Self::HostCredentialRefused
             | Self::LogoutTokenRefused => {}
@@ -106,7 +106,7 @@ impl Event<'_> {
 
     pub(super) fn fields(&self) -> Fields<'_> {
         match self {
-            Self::Login(who) | Self::RefreshReuse(who) => Fields::of(who),
+            Self::Login(who) | Self::RefreshReuse(who) | Self::TicketReuse(who) => Fields::of(who),
             Self::Logout(by, who) => Fields {
                 by: Some(by.as_str()),
                 ..Fields::of(who)
@@ -119,10 +119,9 @@ impl Event<'_> {
                 reason: Some(reason.as_str()),
                 ..Fields::default()
             },
-            Self::TicketReuse
-            | Self::RedeemRefused
-            | Self::HostCredentialRefused
-            | Self::LogoutTokenRefused => Fields::default(),
+            Self::RedeemRefused | Self::HostCredentialRefused | Self::LogoutTokenRefused => {
+                Fields::default()
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use session_store::{HandleKind, KeyHash, NewHandle};
 use shared::error::{EndReason, ErrorCode};
 
 use super::logout::SignOut;
+use crate::audit::{Audit, Event};
 use crate::error::AppError;
 use crate::provider_errors::verification;
 use crate::sessions::Sessions;
@@ -33,6 +34,7 @@ pub async fn backchannel_logout(
     State(provider): State<Provider>,
     State(sessions): State<Sessions>,
     State(sign_out): State<SignOut>,
+    State(audit): State<Audit>,
     form: Result<Form<LogoutForm>, axum::extract::rejection::FormRejection>,
 ) -> Result<Response, AppError> {
     let Ok(Form(LogoutForm { logout_token })) = form else {
@@ -43,6 +45,7 @@ pub async fn backchannel_logout(
         Ok(token) => token,
         Err(VerificationError::Invalid(fault)) => {
             tracing::warn!(event = "logout_token_refused", %fault, "a logout token was refused");
+            audit.record(&Event::LogoutTokenRefused);
             return Err(REFUSED);
         }
         Err(error) => return Err(verification(error)),

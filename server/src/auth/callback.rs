@@ -11,15 +11,17 @@ use oidc::{AuthorizationResponse, Expectations, Occasion, TokenSet, VerifiedIdTo
 use session_store::SessionId;
 use shared::error::{EndReason, ErrorCode};
 use shared::routes;
-use tracing::Instrument as _;
 
 use super::refresh::permissions_of;
 use super::transaction::Transaction;
+use crate::audit::{Event, Who};
 use crate::config::ResponseMode;
 use crate::cookies::{self, Caller};
 use crate::error::{AppError, causes};
+use crate::metrics::labels::LoginFailure;
 use crate::provider_errors::{discovery, token_request, verification};
 use crate::redirect::see_other;
+use crate::request_id::of_this_request;
 use crate::requests::{body_refusal, is_prefetch};
 use crate::sessions::{CachedAccessToken, Session};
 use crate::state::Callback;
@@ -55,13 +57,13 @@ pub async fn by_form_post(
     let form = match form {
         Ok(RawForm(form)) => form,
         Err(rejection) => {
-            return body_refusal(rejection.status(), "The response cannot be read.")
-                .into_response();
+            let refusal = body_refusal(rejection.status(), "The response cannot be read.");
+            return callback.failed(refusal).into_response();
         }
     };
     match std::str::from_utf8(&form) {
         Ok(form) => callback.receive(form, &headers).await,
-        Err(_) => unknown_login().into_response(),
+        Err(_) => callback.failed(unknown_login()).into_response(),
     }
 }
 
@@ -87,12 +89,13 @@ impl Callback {
     async fn receive(&self, parameters: &str, headers: &HeaderMap) -> Response {
         let now = self.sessions.now();
         let Ok(state) = oidc::returned_state(parameters) else {
-            return unknown_login().into_response();
+            return self.failed(unknown_login()).into_response();
         };
         let Some((transaction, end)) = self.transactions.find(headers, &state, now) else {
             return self
                 .without_transaction(&state, headers)
                 .await
+                .map_err(|error| self.failed(error))
                 .into_response();
         };
         let delivered = self
@@ -106,7 +109,7 @@ impl Callback {
                 response
             }
             // Nothing was sent, nothing is spent: this very page can be loaded again.
-            Err(untouched) => untouched.into_response(),
+            Err(untouched) => self.failed(untouched).into_response(),
         }
     }
 
@@ -129,11 +132,11 @@ impl Callback {
                 .await
         };
         self.closing
-            .finish(finishing.in_current_span())
+            .finish(of_this_request(finishing))
             .await
             .unwrap_or_else(|_| {
                 let panicked = AppError::Internal("finishing a login panicked".into());
-                Ok(Err(panicked))
+                Ok(Err(self.failed(panicked)))
             })
     }
 
@@ -147,7 +150,9 @@ impl Callback {
         if !self.mark_spent(state).await? {
             return Ok(self.outcome_elsewhere(state).await);
         }
+        // Here, not where it is answered: it counts also when nobody waits any more.
         let finished = self.finish(parameters, transaction, headers).await;
+        let finished = finished.map_err(|error| self.failed(error));
         self.note_outcome(state, finished.is_ok()).await;
         if let (Err(_), Some(challenge)) = (&finished, &transaction.handoff_challenge)
             && let Err(error) = self.waiting.announce(challenge, None).await
@@ -202,7 +207,15 @@ impl Callback {
             let _ = self.sessions.end(id, EndReason::Replaced).await;
             return Err(error);
         }
+        self.audit.record(&Event::Login(Who::of(id, session)));
         Ok(cookie)
+    }
+
+    /// Reports that a login came to nothing.
+    fn failed(&self, error: AppError) -> AppError {
+        let reason = LoginFailure::of(&error);
+        self.audit.record(&Event::LoginFailed(reason));
+        error
     }
 
     /// The old session ends, the waiting frame hears of the new one.
@@ -280,6 +293,7 @@ impl Callback {
                 .refresh_token
                 .as_ref()
                 .map(|token| token.expose().to_owned()),
+            is_refresh_token_rotated: false,
             granted_scope: tokens.scope.to_string(),
             access_tokens: vec![CachedAccessToken {
                 audience: None,

@@ -12,9 +12,11 @@ use url::form_urlencoded;
 
 use super::return_to::ReturnTo;
 use super::transaction::Wanted;
+use crate::audit::Event;
 use crate::config::{ResponseMode, Settings};
 use crate::cookies::{self, Caller};
 use crate::error::AppError;
+use crate::metrics::labels::LoginFailure;
 use crate::provider_errors::discovery;
 use crate::redirect::see_other;
 use crate::requests::{OwnForm, is_document_navigation, is_prefetch};
@@ -47,7 +49,7 @@ pub async fn by_navigation(
         handoff_challenge: None,
         ..Asked::of(&parameters, &login.config)
     };
-    login.begin(asked, &headers).await
+    login.begun(asked, &headers).await
 }
 
 /// The frame submits its form into the popup.
@@ -66,10 +68,21 @@ pub async fn by_frame(
             "The handoff challenge is malformed.",
         ));
     }
-    login.begin(asked, &headers).await
+    login.begun(asked, &headers).await
 }
 
 impl Login {
+    async fn begun(&self, asked: Asked, headers: &HeaderMap) -> Result<Response, AppError> {
+        let begun = self.begin(asked, headers).await;
+        match &begun {
+            Ok(_) => self.audit.metrics().login_started(),
+            Err(error) => self
+                .audit
+                .record(&Event::LoginFailed(LoginFailure::of(error))),
+        }
+        begun
+    }
+
     async fn begin(&self, mut asked: Asked, headers: &HeaderMap) -> Result<Response, AppError> {
         let page_cookies = self.cookies.session_ids(headers, Caller::Page);
         if self.sessions.was_ended_by_host(&page_cookies).await? {

@@ -15,8 +15,10 @@ use shared::routes;
 use url::Url;
 
 use super::refresh::AccessTokens;
+use crate::audit::{Audit, Event, Who};
 use crate::cookies::{self, Caller, CookiePolicy};
 use crate::error::AppError;
+use crate::metrics::labels::LogoutBy;
 use crate::redirect::see_other;
 use crate::requests::OwnOrigin;
 use crate::sessions::{LiveSession, Session, Sessions};
@@ -30,6 +32,7 @@ pub struct SignOut {
     tokens: AccessTokens,
     provider: Provider,
     config: Config,
+    audit: Audit,
 }
 
 impl SignOut {
@@ -40,12 +43,14 @@ impl SignOut {
         tokens: AccessTokens,
         provider: Provider,
         config: Config,
+        audit: Audit,
     ) -> Self {
         Self {
             sessions,
             tokens,
             provider,
             config,
+            audit,
         }
     }
 
@@ -55,7 +60,7 @@ impl SignOut {
     /// If the store cannot answer: then nothing was revoked either.
     pub async fn end(&self, id: SessionId, reason: EndReason) -> Result<(), AppError> {
         let ended = self.sessions.end(id, reason).await?;
-        self.revoke(ended, reason);
+        self.ended(id, ended, by(reason));
         Ok(())
     }
 
@@ -65,15 +70,19 @@ impl SignOut {
     /// If the store cannot answer.
     pub async fn end_by_host(&self, id: SessionId) -> Result<(), AppError> {
         let ended = self.sessions.end_by_host(id).await?;
-        self.revoke(ended, EndReason::SignedOut);
+        self.ended(id, ended, Some(LogoutBy::Host));
         Ok(())
     }
 
     /// `ended` is what the session held when it ended: a refresh just before may have rotated
     /// the token (E38).
-    fn revoke(&self, ended: Option<Session>, reason: EndReason) {
+    fn ended(&self, id: SessionId, ended: Option<Session>, by: Option<LogoutBy>) {
         let Some(session) = ended else { return };
-        tracing::info!(event = "logout", ?reason, "a session ended");
+        tracing::info!(event = "logout", ?by, "a session ended");
+        if let Some(by) = by {
+            let who = Who::of(id, &session);
+            self.audit.record(&Event::Logout(by, who));
+        }
         if let Some(refresh_token) = session.refresh_token.map(RefreshToken::new) {
             self.tokens.revoke_soon(refresh_token);
         }
@@ -128,6 +137,17 @@ impl SignOut {
             url.query_pairs_mut().append_pair("id_token_hint", id_token);
         }
         Some(url)
+    }
+}
+
+/// Who ends a session for this reason; `None` where it ends by itself.
+const fn by(reason: EndReason) -> Option<LogoutBy> {
+    match reason {
+        EndReason::SignedOut => Some(LogoutBy::Person),
+        EndReason::ProviderLogout => Some(LogoutBy::Provider),
+        EndReason::Replaced => Some(LogoutBy::Replaced),
+        EndReason::RefreshRefused => Some(LogoutBy::Refresh),
+        EndReason::Expired | EndReason::Unknown => None,
     }
 }
 

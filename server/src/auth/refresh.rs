@@ -14,12 +14,14 @@ use oidc::{Audience, Provider, RefreshError, RefreshRequest, RefreshToken, Scope
 use session_store::SessionId;
 use shared::error::{EndReason, ErrorCode};
 use tokio::time::Instant;
-use tracing::Instrument as _;
 
 pub use self::tokens::permissions_of;
 use self::turns::{Lease, Turn, Turns};
+use crate::audit::{Audit, Event, Who};
 use crate::closing::Closing;
 use crate::error::AppError;
+use crate::metrics::labels::{LogoutBy, RefreshOutcome};
+use crate::request_id::of_this_request;
 use crate::sessions::{CachedAccessToken, LiveSession, Session, Sessions, Standing};
 use crate::state::Config;
 
@@ -83,19 +85,27 @@ pub struct AccessTokens {
     sessions: Sessions,
     config: Config,
     closing: Closing,
+    audit: Audit,
     turns: Turns,
 }
 
 impl AccessTokens {
     /// Of these sessions at this provider.
     #[must_use]
-    pub fn new(provider: Provider, sessions: Sessions, config: Config, closing: Closing) -> Self {
+    pub fn new(
+        provider: Provider,
+        sessions: Sessions,
+        config: Config,
+        closing: Closing,
+        audit: Audit,
+    ) -> Self {
         Self {
             provider,
             turns: Turns::new(sessions.clone()),
             sessions,
             config,
             closing,
+            audit,
         }
     }
 
@@ -116,7 +126,7 @@ impl AccessTokens {
         let (tokens, wish) = (self.clone(), wish.clone());
         let renewing = async move { tokens.renewed(live.id, &wish).await };
         self.closing
-            .finish(renewing.in_current_span())
+            .finish(of_this_request(renewing))
             .await
             .unwrap_or_else(|_| Err(AppError::Internal("renewing a token panicked".into())))
     }
@@ -203,11 +213,18 @@ impl AccessTokens {
         let Some(refresh_token) = live.session.refresh_token.clone().map(RefreshToken::new) else {
             return Err(REAUTHENTICATION_REQUIRED);
         };
-        match self.request(&live.session, &refresh_token, wish).await {
+        let answer = self.request(&live.session, &refresh_token, wish).await;
+        if let Err(error) = &answer {
+            self.report(&live, RefreshOutcome::of(error));
+        }
+        match answer {
             Ok(tokens) => self.store(live, turn, wish, tokens).await,
             // Of another audience or scope it says nothing about the person.
             Err(RefreshError::Denied) if !wish.is_own() => Err(DENIED),
-            Err(RefreshError::SessionOver | RefreshError::Denied) => self.refused(live, wish).await,
+            Err(error @ (RefreshError::SessionOver | RefreshError::Denied)) => {
+                let is_over = matches!(error, RefreshError::SessionOver);
+                self.refused(live, wish, is_over).await
+            }
             Err(RefreshError::InteractionRequired(_)) => Err(REAUTHENTICATION_REQUIRED),
             Err(error) => {
                 if matches!(error, RefreshError::Unavailable(_)) {
@@ -224,6 +241,7 @@ impl AccessTokens {
         &self,
         live: LiveSession,
         wish: &Wish,
+        is_over: bool,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
         let present = self.live(live.id).await?;
         if present.session.refresh_token != live.session.refresh_token {
@@ -236,10 +254,31 @@ impl AccessTokens {
             event = "refresh_refused",
             "the provider refused a refresh token"
         );
-        self.sessions
-            .end(live.id, EndReason::RefreshRefused)
-            .await?;
+        if is_over && live.session.is_refresh_token_rotated {
+            let who = Who::of(live.id, &live.session);
+            self.audit.record(&Event::RefreshReuse(who));
+        }
+        self.end(&live).await?;
         Err(AppError::SessionEnded(EndReason::RefreshRefused))
+    }
+
+    /// Ends a session that cannot be refreshed any more.
+    async fn end(&self, live: &LiveSession) -> Result<(), AppError> {
+        let reason = EndReason::RefreshRefused;
+        if self.sessions.end(live.id, reason).await?.is_some() {
+            let who = Who::of(live.id, &live.session);
+            self.audit.record(&Event::Logout(LogoutBy::Refresh, who));
+        }
+        Ok(())
+    }
+
+    /// A provider that does not answer says nothing about anybody: that is counted, no more.
+    fn report(&self, live: &LiveSession, outcome: RefreshOutcome) {
+        if outcome == RefreshOutcome::Unavailable {
+            return self.audit.metrics().refreshed(outcome);
+        }
+        let who = Who::of(live.id, &live.session);
+        self.audit.record(&Event::RefreshFailed(outcome, who));
     }
 
     async fn request(
@@ -304,8 +343,8 @@ impl AccessTokens {
     /// The same for whoever does not wait for the provider to hear of it.
     pub fn revoke_soon(&self, refresh_token: RefreshToken) {
         let tokens = self.clone();
-        self.closing
-            .finish(async move { tokens.revoke_quietly(Some(&refresh_token)).await });
+        let revoking = async move { tokens.revoke_quietly(Some(&refresh_token)).await };
+        self.closing.finish(of_this_request(revoking));
     }
 
     /// Revokes a refresh token at the provider (RFC 7009); a failure is logged, no more.

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use http::StatusCode;
-use oidc::RequestKind;
+use oidc::{RefreshError, RequestKind};
 use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
 
 use crate::error::AppError;
@@ -82,9 +82,9 @@ impl LoginFailure {
                 code: ErrorCode::InvalidTransaction,
                 ..
             } => Self::InvalidTransaction,
-            AppError::Refused { .. }
-            | AppError::RateLimited { .. }
-            | AppError::SessionEnded(_) => Self::InvalidRequest,
+            AppError::Refused { .. } | AppError::RateLimited { .. } | AppError::SessionEnded(_) => {
+                Self::InvalidRequest
+            }
             AppError::ProviderUnavailable(_) => Self::ProviderUnavailable,
             AppError::ProviderUnacceptable(_) => Self::ProviderUnacceptable,
             AppError::Store(_) => Self::Store,
@@ -112,6 +112,21 @@ label! {
         Unacceptable = "unacceptable",
         /// The new ID token speaks of somebody else: the session has ended.
         Mismatch = "mismatch",
+    }
+}
+
+impl RefreshOutcome {
+    /// What an answer to a refresh means.
+    #[must_use]
+    pub const fn of(error: &RefreshError) -> Self {
+        match error {
+            RefreshError::SessionOver => Self::Refused,
+            RefreshError::Denied => Self::Denied,
+            RefreshError::InteractionRequired(_) => Self::InteractionRequired,
+            RefreshError::ClientMisconfigured(_) => Self::Misconfigured,
+            RefreshError::Unavailable(_) => Self::Unavailable,
+            RefreshError::Unacceptable(_) => Self::Unacceptable,
+        }
     }
 }
 

@@ -23,6 +23,10 @@ pub struct Session {
     pub id_token: Option<String>,
     /// The refresh token, if the provider gave one.
     pub refresh_token: Option<String>,
+    /// Whether that one came by a refresh: if the provider refuses it, somebody else may have
+    /// used a copy.
+    #[serde(default)]
+    pub is_refresh_token_rotated: bool,
     /// Scope that the person granted at login.
     pub granted_scope: String,
     /// Access tokens by audience and scope; the first is the login's own.

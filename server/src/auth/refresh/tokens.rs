@@ -12,12 +12,13 @@ use serde_json::{Map, Value};
 use session_store::{StoreError, Updated};
 use shared::error::EndReason;
 use tokio::time::Instant;
-use tracing::Instrument as _;
 
 use super::turns::Turn;
 use super::{AccessTokens, Wish};
 use crate::config::Settings;
 use crate::error::{AppError, causes};
+use crate::metrics::labels::RefreshOutcome;
+use crate::request_id::of_this_request;
 use crate::sessions::{CachedAccessToken, LiveSession, Session, Standing};
 use crate::user::personal_claims;
 
@@ -47,7 +48,9 @@ impl Brought {
     fn applied_to(&self, before: &Session) -> Session {
         let mut session = before.clone();
         if let Some(rotated) = &self.tokens.refresh_token {
-            session.refresh_token = Some(rotated.expose().to_owned());
+            let rotated = Some(rotated.expose().to_owned());
+            session.is_refresh_token_rotated |= rotated != session.refresh_token;
+            session.refresh_token = rotated;
         }
         if let Some((raw, claims)) = &self.claims {
             session.claims.clone_from(claims);
@@ -68,6 +71,7 @@ impl AccessTokens {
         tokens: TokenSet,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
         let claims = self.refreshed_claims(&live, &tokens).await?;
+        self.audit.metrics().refreshed(RefreshOutcome::Done);
         let present = &live.session.access_tokens;
         let fresh = self.access_token(&tokens, wish, present).await;
         let brought = Brought {
@@ -100,7 +104,7 @@ impl AccessTokens {
             }
             drop(turn);
         };
-        self.closing.finish(writing.in_current_span());
+        self.closing.finish(of_this_request(writing));
     }
 
     async fn write(
@@ -187,7 +191,8 @@ impl AccessTokens {
             }
             Err(VerificationError::Invalid(fault)) => {
                 tracing::error!(event = "refresh_mismatch", %fault, "a refreshed ID token is not acceptable");
-                let ended = self.sessions.end(live.id, EndReason::RefreshRefused).await;
+                self.report(live, RefreshOutcome::Mismatch);
+                let ended = self.end(live).await;
                 self.revoke_quietly(tokens.refresh_token.as_ref()).await;
                 ended?;
                 Err(AppError::SessionEnded(EndReason::RefreshRefused))
@@ -269,6 +274,7 @@ pub async fn permissions_of(
         algorithms: settings.algorithms.clone(),
         clock_skew: settings.clock_skew,
         max_lifetime_seconds: None,
+        allowed_clients: None,
     };
     let verifier = AccessTokenVerifier::new(provider.signing_keys(), policy);
     match verifier.verify(token.expose(), provider.now()).await {
