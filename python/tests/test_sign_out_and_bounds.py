@@ -80,6 +80,21 @@ def test_a_new_websocket_causes_a_check_and_the_same_one_does_not(
     assert state_of(sign_in) == "signed_out"
 
 
+def test_a_reconnect_without_an_answer_is_asked_for_again_soon(companion: FakeCompanion) -> None:
+    sign_in = signed_in(companion, recheck_seconds=3600)
+    sign_in.refresh(connection="a")
+    companion.faults["session"] = unreachable
+    companion.sessions["ref-1"].end_reason = "expired"
+    sign_in.refresh(connection="b")
+    assert state_of(sign_in) == "signed_in"
+    companion.faults.clear()
+    sign_in.refresh(connection="b")
+    assert companion.calls["session"] == 1  # not in each run
+    companion.clock.advance(10)
+    sign_in.refresh(connection="b")
+    assert state_of(sign_in) == "signed_out"
+
+
 # Bounds
 
 

@@ -55,6 +55,8 @@ RECHECKS: Final = (3, 60.0)
 """`recheck` commands per seconds: each one is answered with an event, thus with a rerun."""
 SILENT_FRAME_SECONDS: Final = 10.0
 """The frame announces something within 8 s of a mount; after this it missed our forgetting."""
+UNANSWERED_SECONDS: Final = 10.0
+"""A question without an answer (after a reconnect, say) is asked again no later than this."""
 MAX_SEEN: Final = 64
 """Event ids remembered: far more than a page has frames, each of which keeps its last value."""
 
@@ -91,7 +93,7 @@ class SignIn:
         self._login: Login | None = None
         self._session: Session | None = None
         self._standing: Standing | None = None
-        self._answered_at = 0.0
+        self._ask_again_at = 0.0
         self._questions = 0
         """Counts those to `/session`: who sees it grow while waiting takes that answer."""
         self._pending_since = self._clock.monotonic()
@@ -201,8 +203,8 @@ class SignIn:
         with self._lock:
             reconnected = connection is not None and self._connection not in {None, connection}
             self._connection = connection or self._connection
-            age = self._clock.monotonic() - self._answered_at
-            if self._login is not None and (reconnected or age >= self._recheck_seconds):
+            is_due = reconnected or self._clock.monotonic() >= self._ask_again_at
+            if self._login is not None and is_due:
                 self._ask_standing(self._login)
             elif self._status == "pending" and self._frame_is_silent():
                 self._order_recheck()
@@ -354,7 +356,7 @@ class SignIn:
         self._standing = standing
         self._status = "signed_in"
         self._error = self._sign_out_reason = None
-        self._answered_at = self._clock.monotonic()
+        self._ask_again_at = self._clock.monotonic() + self._recheck_seconds
 
     def _ask_standing(self, login: Login, *, frame_knows: bool = False) -> None:
         self._questions += 1
@@ -373,7 +375,8 @@ class SignIn:
     def _unreachable(self, login: Login, error: AuthError) -> None:
         # Neither network trouble nor our own misconfiguration says anything about the
         # person. What was proved holds until the proof, the access token, expires.
-        self._answered_at = self._clock.monotonic()
+        pause = min(self._recheck_seconds, UNANSWERED_SECONDS)
+        self._ask_again_at = self._clock.monotonic() + pause
         expires_at = login.token_expires_at
         if self._standing is not None:
             expires_at = min(expires_at, self._standing.session_expires_at)
