@@ -1,18 +1,21 @@
 //! The embedded store: one SQLite file in WAL mode, readable by its owner only.
 //!
-//! Writes go through one connection, reads through another, both off the async threads.
-//! A commit survives `kill -9`. One process per file: notices do not leave it.
+//! One thread writes, a few read. A commit survives `kill -9`; a power cut may cost the last
+//! ones (`synchronous=NORMAL`), never the file. One process per file: notices do not leave it.
 
 mod connection;
+mod file;
+mod rows;
+mod workers;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_params, params};
+use rusqlite::{named_params, params};
 use tokio::sync::broadcast;
 
-use self::connection::{connect, create_private, migrate};
+use self::rows::{insert_handle, select_handle, select_session};
+use self::workers::Workers;
 use crate::store::{
     Handle, HandleKind, KeyHash, NOTICE_BACKLOG, NewHandle, NewSession, Notice, PURGE_BATCH,
     Purged, REMEMBER_EXPIRED_SECONDS, SessionId, SessionStore, StoreError, StoredSession, Taken,
@@ -21,8 +24,7 @@ use crate::store::{
 
 /// Sessions in one SQLite file.
 pub struct SqliteStore {
-    writer: Arc<Mutex<Connection>>,
-    reader: Arc<Mutex<Connection>>,
+    workers: Workers,
     notices: broadcast::Sender<Notice>,
 }
 
@@ -30,41 +32,13 @@ impl SqliteStore {
     /// Opens the file, or makes it with mode 0600.
     ///
     /// # Errors
-    /// [`StoreError::Faulty`] if it cannot be opened or is of a newer version than ours.
+    /// [`StoreError`] if it cannot be opened, is no database, or is of a newer version than
+    /// ours.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        create_private(path)?;
-        let mut writer = connect(path)?;
-        migrate(&mut writer)?;
-        let reader = connect(path)?;
-        reader
-            .pragma_update(None, "query_only", true)
-            .map_err(fault)?;
         Ok(Self {
-            writer: Arc::new(Mutex::new(writer)),
-            reader: Arc::new(Mutex::new(reader)),
+            workers: Workers::start(path)?,
             notices: broadcast::channel(NOTICE_BACKLOG).0,
         })
-    }
-
-    async fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        on(&self.writer, move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let result = work(&transaction)?;
-            transaction.commit()?;
-            Ok(result)
-        })
-        .await
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        on(&self.reader, move |connection| work(connection)).await
     }
 
     async fn live_sessions(
@@ -72,29 +46,15 @@ impl SqliteStore {
         query: &'static str,
         key: KeyHash,
     ) -> Result<Vec<SessionId>, StoreError> {
-        self.read(move |connection| {
-            connection
-                .prepare_cached(query)?
-                .query_map([key.as_bytes()], |row| row.get(0).map(SessionId))?
-                .collect()
-        })
-        .await
+        self.workers
+            .read(move |connection| {
+                connection
+                    .prepare_cached(query)?
+                    .query_map([key.as_bytes()], |row| row.get(0).map(SessionId))?
+                    .collect()
+            })
+            .await
     }
-}
-
-async fn on<T: Send + 'static>(
-    connection: &Arc<Mutex<Connection>>,
-    work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-) -> Result<T, StoreError> {
-    let connection = Arc::clone(connection);
-    tokio::task::spawn_blocking(move || {
-        // A panic in another call left no half-done work: its transaction rolled back.
-        let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&mut connection)
-    })
-    .await
-    .map_err(|error| StoreError::Faulty(error.into()))?
-    .map_err(fault)
 }
 
 fn fault(error: rusqlite::Error) -> StoreError {
@@ -109,66 +69,6 @@ fn fault(error: rusqlite::Error) -> StoreError {
     }
 }
 
-fn insert_handle(connection: &Connection, handle: &NewHandle) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached(
-            "INSERT INTO handle (kind, key, session, sealed, expires_at, purge_at)
-             VALUES (:kind, :key, :session, :sealed, :expires_at, :purge_at)
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(named_params! {
-            ":kind": handle.kind as i64,
-            ":key": handle.key.as_bytes(),
-            ":session": handle.session.map(|id| id.0),
-            ":sealed": handle.sealed,
-            ":expires_at": handle.expires_at,
-            ":purge_at": handle.remember_until.max(handle.expires_at),
-        })
-        .map(|inserted| inserted == 1)
-}
-
-fn handle_from(row: &Row<'_>) -> rusqlite::Result<Handle> {
-    Ok(Handle {
-        session: row.get::<_, Option<[u8; 16]>>("session")?.map(SessionId),
-        sealed: row.get("sealed")?,
-        expires_at: row.get("expires_at")?,
-        taken: row.get("taken")?,
-    })
-}
-
-fn session_from(row: &Row<'_>) -> rusqlite::Result<StoredSession> {
-    Ok(StoredSession {
-        id: SessionId(row.get("id")?),
-        version: row.get("version")?,
-        sealed: row.get("sealed")?,
-        expires_at: row.get("expires_at")?,
-        ended: row.get("ended")?,
-    })
-}
-
-fn select_handle(
-    connection: &Connection,
-    kind: HandleKind,
-    key: KeyHash,
-) -> rusqlite::Result<Option<Handle>> {
-    connection
-        .prepare_cached(
-            "SELECT session, sealed, expires_at, taken FROM handle WHERE kind = ? AND key = ?",
-        )?
-        .query_row(params![kind as i64, key.as_bytes()], handle_from)
-        .optional()
-}
-
-fn select_session(
-    connection: &Connection,
-    id: SessionId,
-) -> rusqlite::Result<Option<StoredSession>> {
-    connection
-        .prepare_cached("SELECT id, version, sealed, expires_at, ended FROM session WHERE id = ?")?
-        .query_row([id.0], session_from)
-        .optional()
-}
-
 #[async_trait]
 impl SessionStore for SqliteStore {
     async fn create_session(
@@ -176,8 +76,9 @@ impl SessionStore for SqliteStore {
         session: NewSession,
         handles: Vec<NewHandle>,
     ) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            transaction
+        self.workers
+            .write(move |transaction| {
+                transaction
                 .prepare_cached(
                     "INSERT INTO session
                          (id, version, sealed, provider_session, subject, expires_at, purge_at)
@@ -191,15 +92,16 @@ impl SessionStore for SqliteStore {
                     ":expires_at": session.expires_at,
                     ":purge_at": session.expires_at.saturating_add(REMEMBER_EXPIRED_SECONDS),
                 })?;
-            handles
-                .iter()
-                .try_for_each(|handle| insert_handle(transaction, handle).map(|_| ()))
-        })
-        .await
+                handles
+                    .iter()
+                    .try_for_each(|handle| insert_handle(transaction, handle).map(|_| ()))
+            })
+            .await
     }
 
     async fn load_session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
-        self.read(move |connection| select_session(connection, id))
+        self.workers
+            .read(move |connection| select_session(connection, id))
             .await
     }
 
@@ -210,44 +112,46 @@ impl SessionStore for SqliteStore {
         sealed: Vec<u8>,
         expires_at: i64,
     ) -> Result<Updated, StoreError> {
-        self.write(move |transaction| {
-            let updated = transaction
-                .prepare_cached(
-                    "UPDATE session SET version = version + 1, sealed = :sealed,
+        self.workers
+            .write(move |transaction| {
+                let updated = transaction
+                    .prepare_cached(
+                        "UPDATE session SET version = version + 1, sealed = :sealed,
                          expires_at = :expires_at, purge_at = :purge_at
                      WHERE id = :id AND version = :version AND ended IS NULL",
-                )?
-                .execute(named_params! {
-                    ":id": id.0,
-                    ":version": version,
-                    ":sealed": sealed,
-                    ":expires_at": expires_at,
-                    ":purge_at": expires_at.saturating_add(REMEMBER_EXPIRED_SECONDS),
-                })?;
-            Ok(if updated == 1 {
-                Updated::Done
-            } else {
-                Updated::Conflict
+                    )?
+                    .execute(named_params! {
+                        ":id": id.0,
+                        ":version": version,
+                        ":sealed": sealed,
+                        ":expires_at": expires_at,
+                        ":purge_at": expires_at.saturating_add(REMEMBER_EXPIRED_SECONDS),
+                    })?;
+                Ok(if updated == 1 {
+                    Updated::Done
+                } else {
+                    Updated::Conflict
+                })
             })
-        })
-        .await
+            .await
     }
 
     async fn touch_session(&self, id: SessionId, expires_at: i64) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            transaction
-                .prepare_cached(
-                    "UPDATE session SET expires_at = ?2, purge_at = ?3
+        self.workers
+            .write(move |transaction| {
+                transaction
+                    .prepare_cached(
+                        "UPDATE session SET expires_at = ?2, purge_at = ?3
                      WHERE id = ?1 AND ended IS NULL",
-                )?
-                .execute(params![
-                    id.0,
-                    expires_at,
-                    expires_at.saturating_add(REMEMBER_EXPIRED_SECONDS)
-                ])
-                .map(|_| ())
-        })
-        .await
+                    )?
+                    .execute(params![
+                        id.0,
+                        expires_at,
+                        expires_at.saturating_add(REMEMBER_EXPIRED_SECONDS)
+                    ])
+                    .map(|_| ())
+            })
+            .await
     }
 
     async fn end_session(
@@ -258,6 +162,7 @@ impl SessionStore for SqliteStore {
     ) -> Result<Option<StoredSession>, StoreError> {
         let reason = reason.to_owned();
         let ended = self
+            .workers
             .write(move |transaction| {
                 let live = select_session(transaction, id)?.filter(|found| found.ended.is_none());
                 if live.is_some() {
@@ -297,7 +202,8 @@ impl SessionStore for SqliteStore {
     }
 
     async fn put_handle(&self, handle: NewHandle) -> Result<bool, StoreError> {
-        self.write(move |transaction| insert_handle(transaction, &handle))
+        self.workers
+            .write(move |transaction| insert_handle(transaction, &handle))
             .await
     }
 
@@ -307,20 +213,21 @@ impl SessionStore for SqliteStore {
         key: KeyHash,
         now: i64,
     ) -> Result<Option<(Handle, Option<StoredSession>)>, StoreError> {
-        self.read(move |connection| {
-            let Some(handle) = select_handle(connection, kind, key)? else {
-                return Ok(None);
-            };
-            if handle.taken.is_some() || handle.expires_at <= now {
-                return Ok(None);
-            }
-            let session = match handle.session {
-                Some(id) => select_session(connection, id)?,
-                None => None,
-            };
-            Ok(Some((handle, session)))
-        })
-        .await
+        self.workers
+            .read(move |connection| {
+                let Some(handle) = select_handle(connection, kind, key)? else {
+                    return Ok(None);
+                };
+                if handle.taken.is_some() || handle.expires_at <= now {
+                    return Ok(None);
+                }
+                let session = match handle.session {
+                    Some(id) => select_session(connection, id)?,
+                    None => None,
+                };
+                Ok(Some((handle, session)))
+            })
+            .await
     }
 
     async fn take_handle(
@@ -331,22 +238,23 @@ impl SessionStore for SqliteStore {
         now: i64,
     ) -> Result<Taken, StoreError> {
         let mark = mark.to_vec();
-        self.write(move |transaction| {
-            let Some(handle) = select_handle(transaction, kind, key)? else {
-                return Ok(Taken::Unknown);
-            };
-            if handle.taken.is_some() {
-                return Ok(Taken::Before(handle));
-            }
-            if handle.expires_at <= now {
-                return Ok(Taken::Lapsed);
-            }
-            transaction
-                .prepare_cached("UPDATE handle SET taken = ?3 WHERE kind = ?1 AND key = ?2")?
-                .execute(params![kind as i64, key.as_bytes(), mark])?;
-            Ok(Taken::Now(handle))
-        })
-        .await
+        self.workers
+            .write(move |transaction| {
+                let Some(handle) = select_handle(transaction, kind, key)? else {
+                    return Ok(Taken::Unknown);
+                };
+                if handle.taken.is_some() {
+                    return Ok(Taken::Before(handle));
+                }
+                if handle.expires_at <= now {
+                    return Ok(Taken::Lapsed);
+                }
+                transaction
+                    .prepare_cached("UPDATE handle SET taken = ?3 WHERE kind = ?1 AND key = ?2")?
+                    .execute(params![kind as i64, key.as_bytes(), mark])?;
+                Ok(Taken::Now(handle))
+            })
+            .await
     }
 
     async fn peek_handle(
@@ -354,18 +262,20 @@ impl SessionStore for SqliteStore {
         kind: HandleKind,
         key: KeyHash,
     ) -> Result<Option<Handle>, StoreError> {
-        self.read(move |connection| select_handle(connection, kind, key))
+        self.workers
+            .read(move |connection| select_handle(connection, kind, key))
             .await
     }
 
     async fn remove_handle(&self, kind: HandleKind, key: KeyHash) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            transaction
-                .prepare_cached("DELETE FROM handle WHERE kind = ? AND key = ?")?
-                .execute(params![kind as i64, key.as_bytes()])
-                .map(|_| ())
-        })
-        .await
+        self.workers
+            .write(move |transaction| {
+                transaction
+                    .prepare_cached("DELETE FROM handle WHERE kind = ? AND key = ?")?
+                    .execute(params![kind as i64, key.as_bytes()])
+                    .map(|_| ())
+            })
+            .await
     }
 
     async fn acquire_lease(
@@ -376,7 +286,7 @@ impl SessionStore for SqliteStore {
         expires_at: i64,
     ) -> Result<bool, StoreError> {
         let holder = holder.to_vec();
-        self.write(move |transaction| {
+        self.workers.write(move |transaction| {
             transaction
                 .prepare_cached(
                     "INSERT INTO lease (key, holder, expires_at) VALUES (:key, :holder, :expires_at)
@@ -393,57 +303,61 @@ impl SessionStore for SqliteStore {
 
     async fn release_lease(&self, key: KeyHash, holder: &[u8]) -> Result<(), StoreError> {
         let holder = holder.to_vec();
-        self.write(move |transaction| {
-            transaction
-                .prepare_cached("DELETE FROM lease WHERE key = ? AND holder = ?")?
-                .execute(params![key.as_bytes(), holder])
-                .map(|_| ())
-        })
-        .await
+        self.workers
+            .write(move |transaction| {
+                transaction
+                    .prepare_cached("DELETE FROM lease WHERE key = ? AND holder = ?")?
+                    .execute(params![key.as_bytes(), holder])
+                    .map(|_| ())
+            })
+            .await
     }
 
     async fn count_live(&self, now: i64) -> Result<u64, StoreError> {
-        self.read(move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT count(*) FROM session WHERE ended IS NULL AND expires_at > ?",
-                )?
-                .query_row([now], |row| row.get::<_, i64>(0))
-        })
-        .await
-        .map(i64::unsigned_abs)
+        self.workers
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT count(*) FROM session WHERE ended IS NULL AND expires_at > ?",
+                    )?
+                    .query_row([now], |row| row.get::<_, i64>(0))
+            })
+            .await
+            .map(i64::unsigned_abs)
     }
 
     async fn purge(&self, now: i64) -> Result<Purged, StoreError> {
-        self.write(move |transaction| {
-            let sessions = transaction
-                .prepare_cached(
-                    "DELETE FROM session WHERE rowid IN
+        self.workers
+            .write(move |transaction| {
+                let sessions = transaction
+                    .prepare_cached(
+                        "DELETE FROM session WHERE rowid IN
                          (SELECT rowid FROM session WHERE purge_at <= ? LIMIT ?)",
-                )?
-                .execute(params![now, PURGE_BATCH])?;
-            let handles = transaction
-                .prepare_cached(
-                    "DELETE FROM handle WHERE (kind, key) IN
+                    )?
+                    .execute(params![now, PURGE_BATCH])?;
+                let handles = transaction
+                    .prepare_cached(
+                        "DELETE FROM handle WHERE (kind, key) IN
                          (SELECT kind, key FROM handle WHERE purge_at <= ? LIMIT ?)",
-                )?
-                .execute(params![now, PURGE_BATCH])?;
-            transaction
-                .prepare_cached("DELETE FROM lease WHERE expires_at <= ?")?
-                .execute([now])?;
-            Ok(Purged { sessions, handles })
-        })
-        .await
+                    )?
+                    .execute(params![now, PURGE_BATCH])?;
+                transaction
+                    .prepare_cached("DELETE FROM lease WHERE expires_at <= ?")?
+                    .execute([now])?;
+                Ok(Purged { sessions, handles })
+            })
+            .await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
         // A write lock taken and given back: a read alone would not notice a read-only file.
-        self.write(|transaction| {
-            transaction
-                .execute("DELETE FROM lease WHERE key = x''", [])
-                .map(|_| ())
-        })
-        .await
+        self.workers
+            .write(|transaction| {
+                transaction
+                    .execute("DELETE FROM lease WHERE key = x''", [])
+                    .map(|_| ())
+            })
+            .await
     }
 
     async fn notify(&self, notice: Notice) -> Result<(), StoreError> {

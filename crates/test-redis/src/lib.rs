@@ -6,7 +6,9 @@
 //!
 //! A failed step panics with words that say what is missing: it is a test's helper.
 #![expect(
+    clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::panic,
     reason = "every call panics when the test's surroundings are broken, as the module says"
 )]
 

@@ -11,7 +11,7 @@ use super::fault;
 use crate::store::StoreError;
 
 /// How long a statement waits for a lock that another process holds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 const SCHEMA_VERSION: i64 = 1;
 const SCHEMA: &str = "
     CREATE TABLE session (
@@ -54,7 +54,7 @@ pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
         .mode(0o600)
         .open(path)
         .map(|_| ())
-        .map_err(|error| StoreError::Faulty(error.into()))
+        .map_err(|error| StoreError::Unavailable(error.into()))
 }
 
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
