@@ -1,20 +1,15 @@
-//! What the tests of this crate share: a clock that stands, seeded randomness, keys that
-//! sign anything, and a provider that answers whatever it is told to and counts requests.
+//! What the tests of this crate share: a clock that stands, seeded randomness, and a
+//! provider that answers whatever it is told to and counts requests.
 
 use std::{
     net::Ipv4Addr,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicUsize, Ordering},
     },
 };
 
-use aws_lc_rs::{
-    rsa::KeySize,
-    signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
-};
 use axum::{Router, body::Bytes, extract::State, response::IntoResponse, routing::any};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, StatusCode, Uri};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -24,6 +19,11 @@ use crate::{
     AllowedAlgorithms, ClientId, ClientSecret, Clock, ClockSkew, Discovery, HttpClient, Issuer,
     Provider, ProviderSettings, Random, SigningKeys, UnixTime, VerificationError,
     verification::TokenFault,
+};
+
+pub(crate) use test_tokens::{
+    Key,
+    catalogue::{Verdict, tried},
 };
 
 pub(crate) const NOW: UnixTime = UnixTime(1_790_000_000);
@@ -55,70 +55,6 @@ impl SeededRandom {
 impl Random for SeededRandom {
     fn fill(&self, bytes: &mut [u8]) {
         self.0.lock().unwrap().fill_bytes(bytes);
-    }
-}
-
-/// An RSA key that signs whatever it is given.
-pub(crate) struct Key {
-    pair: RsaKeyPair,
-    pub(crate) id: &'static str,
-}
-
-impl Key {
-    /// The provider's key. Made once: it takes a while.
-    pub(crate) fn first() -> &'static Self {
-        static KEY: OnceLock<Key> = OnceLock::new();
-        KEY.get_or_init(|| Self::generate("first"))
-    }
-
-    /// Its next key, or somebody else's.
-    pub(crate) fn second() -> &'static Self {
-        static KEY: OnceLock<Key> = OnceLock::new();
-        KEY.get_or_init(|| Self::generate("second"))
-    }
-
-    fn generate(id: &'static str) -> Self {
-        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-        Self { pair, id }
-    }
-
-    /// Modulus out of the DER form, which has fixed places for 2048 bits.
-    pub(crate) fn modulus(&self) -> Vec<u8> {
-        self.pair.public_key().as_ref()[9..265].to_vec()
-    }
-
-    pub(crate) fn jwk(&self) -> Value {
-        json!({
-            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.id,
-            "n": URL_SAFE_NO_PAD.encode(self.modulus()), "e": "AQAB",
-        })
-    }
-
-    pub(crate) fn header(&self) -> Value {
-        json!({"alg": "RS256", "kid": self.id})
-    }
-
-    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
-        self.sign_text(&header.to_string(), &claims.to_string())
-    }
-
-    /// Signs what is no JSON, too.
-    pub(crate) fn sign_text(&self, header: &str, claims: &str) -> String {
-        let input = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header),
-            URL_SAFE_NO_PAD.encode(claims)
-        );
-        self.sign_input(&input)
-    }
-
-    pub(crate) fn sign_input(&self, input: &str) -> String {
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        let random = aws_lc_rs::rand::SystemRandom::new();
-        self.pair
-            .sign(&RSA_PKCS1_SHA256, &random, input.as_bytes(), &mut signature)
-            .unwrap();
-        format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }
 
@@ -239,6 +175,10 @@ impl FakeProvider {
         }
     }
 
+    pub(crate) fn publish(&self, keys: &[Value]) {
+        self.paths.jwks.answer(Answer::json(&json!({"keys": keys})));
+    }
+
     pub(crate) fn metadata(&self) -> Value {
         metadata_of(&self.issuer)
     }
@@ -257,11 +197,15 @@ impl FakeProvider {
     }
 
     pub(crate) fn provider(&self) -> Provider {
+        self.provider_with(AllowedAlgorithms::rs256())
+    }
+
+    pub(crate) fn provider_with(&self, algorithms: AllowedAlgorithms) -> Provider {
         let settings = ProviderSettings {
             issuer: Issuer::parse(&self.issuer).unwrap(),
             client_id: ClientId::new(CLIENT_ID),
             client_secret: ClientSecret::new(CLIENT_SECRET.to_owned()),
-            algorithms: AllowedAlgorithms::rs256(),
+            algorithms,
             clock_skew: ClockSkew::default(),
         };
         let random = Arc::new(SeededRandom::new());
@@ -318,10 +262,32 @@ pub(crate) fn fault<T>(result: Result<T, VerificationError>) -> TokenFault {
     }
 }
 
+/// Asserts that the token was refused with this fault, and says so.
+pub(crate) fn refused<T>(
+    numbers: &str,
+    case: &str,
+    result: Result<T, VerificationError>,
+    expected: TokenFault,
+) {
+    match result {
+        Ok(_) => panic!("{case}: the token was believed"),
+        Err(VerificationError::Invalid(fault)) => assert_eq!(fault, expected, "{case}"),
+        Err(error) => panic!("{case}: the token was not judged: {error}"),
+    }
+    tried(numbers, Verdict::Refused(expected.code()), case);
+}
+
+/// Asserts that the token was believed, and says so.
+pub(crate) fn accepted<T>(numbers: &str, case: &str, result: Result<T, VerificationError>) -> T {
+    let verified = result.unwrap_or_else(|error| panic!("{case}: {error}"));
+    tried(numbers, Verdict::Accepted, case);
+    verified
+}
+
 /// One test for each claim that is set to a value, or removed by `Value::Null`: `Fixture`
-/// with `claims` and `verify` are the caller's.
+/// with `claims` and `verify` are the caller's. In front, its numbers in the catalogue.
 macro_rules! rejects {
-    ($($name:ident: $claim:literal = $value:expr => $fault:expr;)+) => {$(
+    ($($numbers:literal $name:ident: $claim:literal = $value:expr => $fault:expr;)+) => {$(
         #[tokio::test]
         async fn $name() {
             let fixture = Fixture::new().await;
@@ -330,7 +296,8 @@ macro_rules! rejects {
                 Value::Null => { claims.as_object_mut().unwrap().remove($claim).unwrap(); }
                 value => claims[$claim] = value,
             }
-            assert_eq!(fault(fixture.verify(&claims).await), $fault);
+            let result = fixture.verify(&claims).await;
+            crate::test_support::refused($numbers, stringify!($name), result, $fault);
         }
     )+};
 }

@@ -60,29 +60,29 @@ async fn good_token_opens_the_resource_server() {
 }
 
 rejects! {
-    rejects_missing_issuer: "iss" = Value::Null => TokenFault::MissingClaim("iss");
-    rejects_other_issuer: "iss" = "https://evil.test/" => TokenFault::WrongIssuer;
-    rejects_missing_audience: "aud" = Value::Null => TokenFault::MissingClaim("aud");
-    rejects_token_of_another_api: "aud" = "http://other/api" => TokenFault::WrongAudience;
-    rejects_audience_that_only_begins_like_ours: "aud" = format!("{AUDIENCE}/v2") => TokenFault::WrongAudience;
-    rejects_missing_subject: "sub" = Value::Null => TokenFault::MissingClaim("sub");
-    rejects_numeric_subject: "sub" = 1 => TokenFault::MalformedClaim("sub");
-    rejects_missing_expiry: "exp" = Value::Null => TokenFault::MissingClaim("exp");
-    rejects_expiry_in_a_string: "exp" = "1999999999" => TokenFault::MalformedClaim("exp");
-    rejects_fractional_expiry: "exp" = 1.9e9 => TokenFault::MalformedClaim("exp");
-    rejects_expired_token: "exp" = NOW.0 - 60 => TokenFault::Expired;
-    rejects_not_before_in_the_future: "nbf" = NOW.0 + 61 => TokenFault::NotYetValid;
-    rejects_not_before_in_a_string: "nbf" = "1999999999" => TokenFault::MalformedClaim("nbf");
-    rejects_issue_time_in_the_future: "iat" = NOW.0 + 61 => TokenFault::IssuedInTheFuture;
-    rejects_issue_time_in_a_string: "iat" = "1" => TokenFault::MalformedClaim("iat");
-    rejects_id_token_by_its_nonce: "nonce" = "n" => TokenFault::ForbiddenClaim("nonce");
-    rejects_id_token_by_its_access_token_hash: "at_hash" = "h" => TokenFault::ForbiddenClaim("at_hash");
-    rejects_logout_token_by_its_events: "events" = json!({}) => TokenFault::ForbiddenClaim("events");
-    rejects_scope_in_a_list: "scope" = ["read:chart"] => TokenFault::MalformedClaim("scope");
-    rejects_scope_with_a_tab: "scope" = "openid\tread:chart" => TokenFault::MalformedClaim("scope");
-    rejects_permissions_in_a_string: "permissions" = "write:solve" => TokenFault::MalformedClaim("permissions");
-    rejects_permissions_that_are_no_strings: "permissions" = [1] => TokenFault::MalformedClaim("permissions");
-    rejects_client_that_is_a_list: "azp" = ["client"] => TokenFault::MalformedClaim("azp");
+    "C38" rejects_missing_issuer: "iss" = Value::Null => TokenFault::MissingClaim("iss");
+    "C38" rejects_other_issuer: "iss" = "https://evil.test/" => TokenFault::WrongIssuer;
+    "C39" rejects_missing_audience: "aud" = Value::Null => TokenFault::MissingClaim("aud");
+    "C39" rejects_token_of_another_api: "aud" = "http://other/api" => TokenFault::WrongAudience;
+    "C39" rejects_audience_that_only_begins_like_ours: "aud" = format!("{AUDIENCE}/v2") => TokenFault::WrongAudience;
+    "C40" rejects_missing_subject: "sub" = Value::Null => TokenFault::MissingClaim("sub");
+    "C40" rejects_numeric_subject: "sub" = 1 => TokenFault::MalformedClaim("sub");
+    "C30" rejects_missing_expiry: "exp" = Value::Null => TokenFault::MissingClaim("exp");
+    "C31" rejects_expiry_in_a_string: "exp" = "1999999999" => TokenFault::MalformedClaim("exp");
+    "C32" rejects_fractional_expiry: "exp" = 1.9e9 => TokenFault::MalformedClaim("exp");
+    "C34" rejects_expired_token: "exp" = NOW.0 - 60 => TokenFault::Expired;
+    "C35" rejects_not_before_in_the_future: "nbf" = NOW.0 + 61 => TokenFault::NotYetValid;
+    "C35" rejects_not_before_in_a_string: "nbf" = "1999999999" => TokenFault::MalformedClaim("nbf");
+    "C36" rejects_issue_time_in_the_future: "iat" = NOW.0 + 61 => TokenFault::IssuedInTheFuture;
+    "C36" rejects_issue_time_in_a_string: "iat" = "1" => TokenFault::MalformedClaim("iat");
+    "C48" rejects_id_token_by_its_nonce: "nonce" = "n" => TokenFault::ForbiddenClaim("nonce");
+    "C48" rejects_id_token_by_its_access_token_hash: "at_hash" = "h" => TokenFault::ForbiddenClaim("at_hash");
+    "C49" rejects_logout_token_by_its_events: "events" = json!({}) => TokenFault::ForbiddenClaim("events");
+    "C41" rejects_scope_in_a_list: "scope" = ["read:chart"] => TokenFault::MalformedClaim("scope");
+    "C41" rejects_scope_with_a_tab: "scope" = "openid\tread:chart" => TokenFault::MalformedClaim("scope");
+    "C42" rejects_permissions_in_a_string: "permissions" = "write:solve" => TokenFault::MalformedClaim("permissions");
+    "C42" rejects_permissions_that_are_no_strings: "permissions" = [1] => TokenFault::MalformedClaim("permissions");
+    "C43" rejects_client_that_is_a_list: "azp" = ["client"] => TokenFault::MalformedClaim("azp");
 }
 
 #[tokio::test]

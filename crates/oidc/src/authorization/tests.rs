@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    test_support::{FakeProvider, SeededRandom},
+    test_support::{FakeProvider, SeededRandom, Verdict, tried},
     types::Issuer,
 };
 
@@ -181,6 +181,11 @@ async fn a_grant_gives_its_code_to_the_right_issuer_only() {
         Some(AuthorizationResponseError::WrongIssuer)
     );
     assert!(granted(right).into_code(&metadata).is_ok());
+    tried(
+        "B66 D36",
+        Verdict::Refused("wrong_issuer"),
+        "iss of another provider, empty, or missing though advertised",
+    );
 }
 
 #[test]
@@ -236,6 +241,11 @@ fn ambiguous_and_empty_responses_are_refused() {
             "{parameters:.20}"
         );
     }
+    tried(
+        "B67 B72",
+        Verdict::Refused("repeated"),
+        "code, state, error or iss twice",
+    );
 }
 
 #[test]
@@ -249,6 +259,11 @@ fn state_is_one_bounded_value() {
     assert_eq!(
         returned_state(&format!("state={}", "x".repeat(513))),
         Err(TooLarge)
+    );
+    tried(
+        "B72 B73",
+        Verdict::Refused("repeated, too_large"),
+        "state twice, or of 513 bytes",
     );
 }
 

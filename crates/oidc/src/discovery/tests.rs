@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::test_support::{Answer, FakeProvider};
+use crate::test_support::{Answer, FakeProvider, Verdict, tried};
 
 async fn refusal(provider: &FakeProvider) -> String {
     provider
@@ -102,6 +102,11 @@ async fn redirects_are_not_followed() {
         .answer(Answer::text(302, "text/plain", "").header("location", elsewhere));
     assert!(refusal(&provider).await.contains("redirect"));
     assert_eq!(provider.paths.elsewhere.requests(), 0);
+    tried(
+        "E08",
+        Verdict::Refused("unacceptable"),
+        "metadata by a redirect",
+    );
 }
 
 #[tokio::test]

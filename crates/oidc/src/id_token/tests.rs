@@ -3,7 +3,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::test_support::{CLIENT_ID, FakeProvider, Key, NOW, fault, rejects};
+use crate::test_support::{
+    CLIENT_ID, FakeProvider, Key, NOW, Verdict, accepted, fault, refused, rejects, tried,
+};
+
+mod catalogue;
 
 const NONCE: &str = "nonce-of-this-login";
 
@@ -61,40 +65,41 @@ async fn good_token_proves_who_signed_in() {
 }
 
 rejects! {
-    rejects_missing_issuer: "iss" = Value::Null => TokenFault::MissingClaim("iss");
-    rejects_other_issuer: "iss" = "https://evil.test/" => TokenFault::WrongIssuer;
-    rejects_issuer_that_is_a_list: "iss" = ["https://evil.test/"] => TokenFault::MalformedClaim("iss");
-    rejects_missing_subject: "sub" = Value::Null => TokenFault::MissingClaim("sub");
-    rejects_empty_subject: "sub" = "" => TokenFault::MalformedClaim("sub");
-    rejects_numeric_subject: "sub" = 1 => TokenFault::MalformedClaim("sub");
-    rejects_subject_of_256_characters: "sub" = "x".repeat(256) => TokenFault::MalformedClaim("sub");
-    rejects_subject_with_control_characters: "sub" = "a\r\nb" => TokenFault::MalformedClaim("sub");
-    rejects_missing_audience: "aud" = Value::Null => TokenFault::MissingClaim("aud");
-    rejects_other_audience: "aud" = "other" => TokenFault::WrongAudience;
-    rejects_audience_that_only_contains_ours: "aud" = format!("{CLIENT_ID}2") => TokenFault::WrongAudience;
-    rejects_empty_audience_list: "aud" = json!([]) => TokenFault::MalformedClaim("aud");
-    rejects_numeric_audience: "aud" = 7 => TokenFault::MalformedClaim("aud");
-    rejects_nested_audience: "aud" = [[CLIENT_ID]] => TokenFault::MalformedClaim("aud");
-    rejects_several_audiences_without_authorized_party: "aud" = [CLIENT_ID, "other"] => TokenFault::MissingClaim("azp");
-    rejects_authorized_party_of_another_client: "azp" = "other" => TokenFault::WrongAuthorizedParty;
-    rejects_authorized_party_that_is_a_list: "azp" = [CLIENT_ID] => TokenFault::MalformedClaim("azp");
-    rejects_missing_expiry: "exp" = Value::Null => TokenFault::MissingClaim("exp");
-    rejects_expiry_in_a_string: "exp" = (NOW.0 + 600).to_string() => TokenFault::MalformedClaim("exp");
-    rejects_fractional_expiry: "exp" = 1.9e12 => TokenFault::MalformedClaim("exp");
-    rejects_negative_expiry: "exp" = -1 => TokenFault::MalformedClaim("exp");
-    rejects_expiry_beyond_exact_integers: "exp" = (1_i64 << 53) + 1 => TokenFault::MalformedClaim("exp");
-    rejects_expiry_just_beyond_the_skew: "exp" = NOW.0 - 60 => TokenFault::Expired;
-    rejects_missing_issue_time: "iat" = Value::Null => TokenFault::MissingClaim("iat");
-    rejects_issue_time_in_a_string: "iat" = NOW.0.to_string() => TokenFault::MalformedClaim("iat");
-    rejects_issue_time_beyond_the_skew: "iat" = NOW.0 + 61 => TokenFault::IssuedInTheFuture;
-    rejects_issue_time_of_the_day_before_yesterday: "iat" = NOW.0 - 2 * 86_400 => TokenFault::IssuedTooLongAgo;
-    rejects_not_before_beyond_the_skew: "nbf" = NOW.0 + 61 => TokenFault::NotYetValid;
-    rejects_not_before_in_a_string: "nbf" = "0" => TokenFault::MalformedClaim("nbf");
-    rejects_missing_nonce: "nonce" = Value::Null => TokenFault::MissingClaim("nonce");
-    rejects_nonce_of_another_login: "nonce" = "other" => TokenFault::WrongNonce;
-    rejects_numeric_nonce: "nonce" = 1 => TokenFault::MalformedClaim("nonce");
-    rejects_authentication_time_in_a_string: "auth_time" = "1" => TokenFault::MalformedClaim("auth_time");
-    rejects_numeric_session_id: "sid" = 1 => TokenFault::MalformedClaim("sid");
+    "C38" rejects_missing_issuer: "iss" = Value::Null => TokenFault::MissingClaim("iss");
+    "B02 B31 C38" rejects_other_issuer: "iss" = "https://evil.test/" => TokenFault::WrongIssuer;
+    "C38" rejects_issuer_that_is_a_list: "iss" = ["https://evil.test/"] => TokenFault::MalformedClaim("iss");
+    "B03 C40" rejects_missing_subject: "sub" = Value::Null => TokenFault::MissingClaim("sub");
+    "C40" rejects_empty_subject: "sub" = "" => TokenFault::MalformedClaim("sub");
+    "C40" rejects_numeric_subject: "sub" = 1 => TokenFault::MalformedClaim("sub");
+    "C40" rejects_subject_of_256_characters: "sub" = "x".repeat(256) => TokenFault::MalformedClaim("sub");
+    "C40" rejects_subject_with_control_characters: "sub" = "a\r\nb" => TokenFault::MalformedClaim("sub");
+    "B05 C39" rejects_missing_audience: "aud" = Value::Null => TokenFault::MissingClaim("aud");
+    "B04 C39" rejects_other_audience: "aud" = "other" => TokenFault::WrongAudience;
+    "C39" rejects_audience_that_only_contains_ours: "aud" = format!("{CLIENT_ID}2") => TokenFault::WrongAudience;
+    "C39" rejects_empty_audience_list: "aud" = json!([]) => TokenFault::MalformedClaim("aud");
+    "C39" rejects_numeric_audience: "aud" = 7 => TokenFault::MalformedClaim("aud");
+    "C39" rejects_nested_audience: "aud" = [[CLIENT_ID]] => TokenFault::MalformedClaim("aud");
+    "B64" rejects_several_audiences_without_authorized_party: "aud" = [CLIENT_ID, "other"] => TokenFault::MissingClaim("azp");
+    "B65" rejects_authorized_party_of_another_client: "azp" = "other" => TokenFault::WrongAuthorizedParty;
+    "C43" rejects_authorized_party_that_is_a_list: "azp" = [CLIENT_ID] => TokenFault::MalformedClaim("azp");
+    "C30" rejects_missing_expiry: "exp" = Value::Null => TokenFault::MissingClaim("exp");
+    "C31" rejects_expiry_in_a_string: "exp" = (NOW.0 + 600).to_string() => TokenFault::MalformedClaim("exp");
+    "C32" rejects_fractional_expiry: "exp" = 1.9e12 => TokenFault::MalformedClaim("exp");
+    "C32" rejects_negative_expiry: "exp" = -1 => TokenFault::MalformedClaim("exp");
+    "C32" rejects_expiry_beyond_exact_integers: "exp" = (1_i64 << 53) + 1 => TokenFault::MalformedClaim("exp");
+    "B60 C34" rejects_expiry_just_beyond_the_skew: "exp" = NOW.0 - 60 => TokenFault::Expired;
+    "B06" rejects_missing_issue_time: "iat" = Value::Null => TokenFault::MissingClaim("iat");
+    "C36" rejects_issue_time_in_a_string: "iat" = NOW.0.to_string() => TokenFault::MalformedClaim("iat");
+    "B62 C36" rejects_issue_time_beyond_the_skew: "iat" = NOW.0 + 61 => TokenFault::IssuedInTheFuture;
+    "C36" rejects_issue_time_of_the_day_before_yesterday: "iat" = NOW.0 - 2 * 86_400 => TokenFault::IssuedTooLongAgo;
+    "B63 C35" rejects_not_before_beyond_the_skew: "nbf" = NOW.0 + 61 => TokenFault::NotYetValid;
+    "C35" rejects_not_before_in_a_string: "nbf" = "0" => TokenFault::MalformedClaim("nbf");
+    "B19" rejects_missing_nonce: "nonce" = Value::Null => TokenFault::MissingClaim("nonce");
+    "B18" rejects_nonce_of_another_login: "nonce" = "other" => TokenFault::WrongNonce;
+    "B19" rejects_numeric_nonce: "nonce" = 1 => TokenFault::MalformedClaim("nonce");
+    "B70" rejects_authentication_time_in_a_string: "auth_time" = "1" => TokenFault::MalformedClaim("auth_time");
+    "C49" rejects_logout_token_by_its_events: "events" = json!({}) => TokenFault::ForbiddenClaim("events");
+    "B50" rejects_numeric_session_id: "sid" = 1 => TokenFault::MalformedClaim("sid");
 }
 
 #[tokio::test]
@@ -117,7 +122,8 @@ async fn several_audiences_with_our_authorized_party_are_accepted() {
     let mut claims = fixture.claims();
     claims["aud"] = json!(["other", CLIENT_ID]);
     claims["azp"] = json!(CLIENT_ID);
-    assert!(fixture.verify(&claims).await.is_ok());
+    let result = fixture.verify(&claims).await;
+    accepted("B64 B65", "several audiences, our azp", result);
 }
 
 #[tokio::test]
@@ -125,9 +131,12 @@ async fn issuer_with_another_slash_is_another_issuer() {
     let fixture = Fixture::new().await;
     let mut claims = fixture.claims();
     claims["iss"] = json!(format!("{}/", fixture.provider.issuer));
-    assert_eq!(
-        fault(fixture.verify(&claims).await),
-        TokenFault::WrongIssuer
+    let result = fixture.verify(&claims).await;
+    refused(
+        "C38",
+        "iss with another slash",
+        result,
+        TokenFault::WrongIssuer,
     );
 }
 
@@ -159,6 +168,11 @@ async fn max_age_requires_a_recent_authentication() {
     let token = RawIdToken::new(Key::first().sign(&Key::first().header(), &claims));
     let result = fixture.verifier.verify(&token, &expectations, NOW).await;
     assert_eq!(fault(result), TokenFault::MissingClaim("auth_time"));
+    tried(
+        "B70",
+        Verdict::Refused("authentication_too_old"),
+        "auth_time older than max_age",
+    );
 }
 
 #[tokio::test]
@@ -187,6 +201,11 @@ async fn requested_authentication_context_must_be_met() {
             "{context:?}"
         );
     }
+    tried(
+        "B71",
+        Verdict::Refused("wrong_authentication_context"),
+        "acr missing or another",
+    );
 }
 
 #[tokio::test]
@@ -243,6 +262,11 @@ async fn refreshed_token_needs_no_nonce_but_the_same_subject() {
             "{before}"
         );
     }
+    tried(
+        "B32",
+        Verdict::Refused("wrong_subject"),
+        "refreshed token of another person",
+    );
 }
 
 #[tokio::test]
@@ -260,7 +284,7 @@ async fn other_kinds_of_tokens_are_no_id_tokens() {
         let result = fixture
             .verify_raw(Key::first().sign(&header, &fixture.claims()))
             .await;
-        assert_eq!(fault(result), TokenFault::WrongType, "{media_type}");
+        refused("C24", media_type, result, TokenFault::WrongType);
     }
 }
 
@@ -282,10 +306,8 @@ async fn claims_with_a_repeated_member_are_refused() {
         .to_string()
         .replacen('{', r#"{"sub":"admin","#, 1);
     let token = Key::first().sign_text(&Key::first().header().to_string(), &claims);
-    assert_eq!(
-        fault(fixture.verify_raw(token).await),
-        TokenFault::DuplicateMember
-    );
+    let result = fixture.verify_raw(token).await;
+    refused("C44", "sub twice", result, TokenFault::DuplicateMember);
 }
 
 #[tokio::test]

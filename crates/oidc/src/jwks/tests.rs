@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     AllowedAlgorithms,
-    test_support::{Answer, FakeProvider, Key, NOW, fault},
+    test_support::{Answer, FakeProvider, Key, NOW, Verdict, accepted, fault, refused, tried},
 };
 
 fn key_set(keys: &[Value]) -> Result<KeySet, DiscoveryError> {
@@ -143,27 +143,22 @@ async fn verify(keys: &SigningKeys, key: &Key) -> Result<(), VerificationError> 
     keys.verify(&jws).await.map(drop)
 }
 
-fn publish(provider: &FakeProvider, keys: &[&Key]) {
-    let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
-    provider
-        .paths
-        .jwks
-        .answer(Answer::json(&json!({"keys": keys})));
-}
-
 #[tokio::test]
 async fn rotation_right_after_a_fetch_is_followed() {
     let provider = FakeProvider::start().await;
     let keys = provider.signing_keys();
     verify(&keys, Key::first()).await.unwrap();
-    publish(&provider, &[Key::second()]);
+    provider.publish(&[Key::second().jwk()]);
     verify(&keys, Key::second()).await.unwrap();
     // The old key was withdrawn: its tokens are refused from now on.
-    assert_eq!(
-        fault(verify(&keys, Key::first()).await),
-        TokenFault::UnknownKey
-    );
+    let withdrawn = verify(&keys, Key::first()).await;
+    refused("E18", "withdrawn key", withdrawn, TokenFault::UnknownKey);
     assert_eq!(provider.paths.jwks.requests(), 2);
+    tried(
+        "E15 E16",
+        Verdict::Accepted,
+        "key published after the last fetch",
+    );
 }
 
 #[tokio::test]
@@ -185,9 +180,14 @@ async fn a_flood_of_unknown_keys_causes_one_fetch_in_thirty_seconds() {
     );
     assert_eq!(provider.paths.jwks.requests(), 2);
     provider.clock.advance(1);
-    publish(&provider, &[Key::first(), Key::second()]);
+    provider.publish(&[Key::first().jwk(), Key::second().jwk()]);
     verify(&keys, Key::second()).await.unwrap();
     assert_eq!(provider.paths.jwks.requests(), 3);
+    tried(
+        "E22",
+        Verdict::Refused("unknown_key"),
+        "flood of unknown kids: one fetch in 30 s",
+    );
 }
 
 #[tokio::test]
@@ -206,6 +206,11 @@ async fn a_failing_fetch_keeps_the_last_good_keys() {
         verify(&keys, Key::first()).await.unwrap();
         assert_eq!(provider.paths.jwks.requests(), 2);
     }
+    tried(
+        "E20 E21",
+        Verdict::Accepted,
+        "known key while the provider answers 500, an empty or a useless set",
+    );
 }
 
 #[tokio::test]
@@ -225,6 +230,11 @@ async fn expiry_under_load_causes_one_fetch() {
     }
     assert_eq!(requests.join_all().await, [true; 100]);
     assert_eq!(provider.paths.jwks.requests(), 2);
+    tried(
+        "E24",
+        Verdict::Accepted,
+        "100 requests at the expiry of the keys: one fetch",
+    );
 }
 
 #[tokio::test]
@@ -239,4 +249,133 @@ async fn malformed_and_disallowed_tokens_cause_no_request() {
         provider.paths.metadata.requests() + provider.paths.jwks.requests(),
         0
     );
+}
+
+/// Nobody waits while the keys are merely old: the fetch runs beside them.
+#[tokio::test]
+async fn keys_are_fetched_ahead_of_their_expiry_without_making_anybody_wait() {
+    let provider = FakeProvider::start().await;
+    let keys = provider.signing_keys();
+    verify(&keys, Key::first()).await.unwrap();
+    // From here on the provider takes requests and does not answer.
+    let gate = provider.paths.gate.acquire().await.unwrap();
+    provider.paths.arrivals.forget_permits(usize::MAX);
+    provider.clock.advance(481);
+    for _ in 0..20 {
+        verify(&keys, Key::first()).await.unwrap();
+    }
+    let _arrived = provider.paths.arrivals.acquire().await.unwrap();
+    verify(&keys, Key::first()).await.unwrap();
+    assert_eq!(provider.paths.jwks.requests(), 2);
+    drop(gate);
+    tried(
+        "E24",
+        Verdict::Accepted,
+        "tokens while the keys are fetched ahead of their expiry",
+    );
+}
+
+#[tokio::test]
+async fn keys_by_redirect_are_not_taken() {
+    let provider = FakeProvider::start().await;
+    let elsewhere = format!("{}/elsewhere", provider.issuer);
+    for status in [301, 302, 303, 307, 308] {
+        let redirect = Answer::text(status, "text/plain", "").header("location", &elsewhere);
+        provider
+            .paths
+            .elsewhere
+            .answer(Answer::json(&json!({"keys": [Key::first().jwk()]})));
+        provider.paths.jwks.answer(redirect);
+        let result = verify(&provider.signing_keys(), Key::first()).await;
+        assert!(
+            matches!(result, Err(VerificationError::KeysUnavailable(_))),
+            "{status}"
+        );
+    }
+    assert_eq!(provider.paths.elsewhere.requests(), 0);
+    tried(
+        "E08 E17",
+        Verdict::Refused("keys_unavailable"),
+        "keys by a redirect",
+    );
+}
+
+/// A wrong signature under a known name causes no fetch, or anybody could cause them. New
+/// material under an old name therefore counts from the next regular fetch on.
+#[tokio::test]
+async fn other_material_under_an_old_name_counts_from_the_next_fetch_on() {
+    let provider = FakeProvider::start().await;
+    let keys = provider.signing_keys();
+    verify(&keys, Key::first()).await.unwrap();
+    let mut renamed = Key::second().jwk();
+    renamed["kid"] = json!("first");
+    provider.publish(&[renamed]);
+    let token = Key::second().sign(&Key::first().header(), &json!({}));
+    let jws = UnverifiedJws::parse(&token, &AllowedAlgorithms::rs256())
+        .ok()
+        .unwrap();
+    let early = keys.verify(&jws).await;
+    refused(
+        "E19",
+        "new material, old name, same hour",
+        early,
+        TokenFault::WrongSignature,
+    );
+    assert_eq!(provider.paths.jwks.requests(), 1);
+    provider.clock.advance(601);
+    accepted(
+        "E19",
+        "new material, old name, next fetch",
+        keys.verify(&jws).await,
+    );
+    let old = verify(&keys, Key::first()).await;
+    refused(
+        "E19",
+        "old material after it",
+        old,
+        TokenFault::WrongSignature,
+    );
+    assert_eq!(provider.paths.jwks.requests(), 2);
+}
+
+#[tokio::test]
+async fn two_issuers_may_name_different_keys_alike() {
+    let (one, other) = (FakeProvider::start().await, FakeProvider::start().await);
+    let mut namesake = Key::second().jwk();
+    namesake["kid"] = json!("first");
+    other.publish(&[namesake]);
+    let (keys, others_keys) = (one.signing_keys(), other.signing_keys());
+    verify(&keys, Key::first()).await.unwrap();
+    let result = verify(&others_keys, Key::first()).await;
+    refused(
+        "E23",
+        "kid of another issuer",
+        result,
+        TokenFault::WrongSignature,
+    );
+    verify(&keys, Key::first()).await.unwrap();
+}
+
+#[tokio::test]
+async fn sets_of_keys_without_measure_are_refused() {
+    let provider = FakeProvider::start().await;
+    let deep = format!(r#"{{"keys":[{}]}}"#, "[".repeat(10_000));
+    let many = json!({"keys": vec![Key::first().jwk(); 101]}).to_string();
+    let huge = format!(r#"{{"keys":[],"a":"{}"}}"#, "x".repeat(1024 * 1024));
+    for (name, body) in [
+        ("10,000 deep", deep),
+        ("101 keys", many),
+        ("above 1 MB", huge),
+    ] {
+        provider
+            .paths
+            .jwks
+            .answer(Answer::text(200, "application/json", body));
+        let result = verify(&provider.signing_keys(), Key::first()).await;
+        assert!(
+            matches!(result, Err(VerificationError::KeysUnavailable(_))),
+            "{name}"
+        );
+        tried("E06 E07", Verdict::Refused("keys_unavailable"), name);
+    }
 }

@@ -77,21 +77,21 @@ async fn without_expiry_a_token_lives_ten_minutes() {
 }
 
 rejects! {
-    rejects_missing_event: "events" = Value::Null => TokenFault::WrongEvent;
-    rejects_other_event: "events" = json!({"http://schemas.openid.net/event/other": {}}) => TokenFault::WrongEvent;
-    rejects_event_that_is_no_object: "events" = json!({LOGOUT_EVENT: true}) => TokenFault::WrongEvent;
-    rejects_events_in_a_list: "events" = [LOGOUT_EVENT] => TokenFault::WrongEvent;
-    rejects_nonce: "nonce" = "n" => TokenFault::ForbiddenClaim("nonce");
-    rejects_other_audience: "aud" = "other" => TokenFault::WrongAudience;
-    rejects_other_issuer: "iss" = "https://evil.test/" => TokenFault::WrongIssuer;
-    rejects_missing_issue_time: "iat" = Value::Null => TokenFault::MissingClaim("iat");
-    rejects_issue_time_of_eleven_minutes_ago: "iat" = NOW.0 - 660 => TokenFault::IssuedTooLongAgo;
-    rejects_issue_time_in_the_future: "iat" = NOW.0 + 61 => TokenFault::IssuedInTheFuture;
-    rejects_expired_token: "exp" = NOW.0 - 60 => TokenFault::Expired;
-    rejects_missing_identifier: "jti" = Value::Null => TokenFault::MissingClaim("jti");
-    rejects_endless_identifier: "jti" = "x".repeat(256) => TokenFault::MalformedClaim("jti");
-    rejects_empty_session: "sid" = "" => TokenFault::MalformedClaim("sid");
-    rejects_empty_subject: "sub" = "" => TokenFault::MalformedClaim("sub");
+    "B52" rejects_missing_event: "events" = Value::Null => TokenFault::WrongEvent;
+    "B56" rejects_other_event: "events" = json!({"http://schemas.openid.net/event/other": {}}) => TokenFault::WrongEvent;
+    "B56" rejects_event_that_is_no_object: "events" = json!({LOGOUT_EVENT: true}) => TokenFault::WrongEvent;
+    "B56" rejects_events_in_a_list: "events" = [LOGOUT_EVENT] => TokenFault::WrongEvent;
+    "B53" rejects_nonce: "nonce" = "n" => TokenFault::ForbiddenClaim("nonce");
+    "B55" rejects_other_audience: "aud" = "other" => TokenFault::WrongAudience;
+    "B57" rejects_other_issuer: "iss" = "https://evil.test/" => TokenFault::WrongIssuer;
+    "B50" rejects_missing_issue_time: "iat" = Value::Null => TokenFault::MissingClaim("iat");
+    "B50" rejects_issue_time_of_eleven_minutes_ago: "iat" = NOW.0 - 660 => TokenFault::IssuedTooLongAgo;
+    "B50" rejects_issue_time_in_the_future: "iat" = NOW.0 + 61 => TokenFault::IssuedInTheFuture;
+    "B50" rejects_expired_token: "exp" = NOW.0 - 60 => TokenFault::Expired;
+    "B50" rejects_missing_identifier: "jti" = Value::Null => TokenFault::MissingClaim("jti");
+    "B50" rejects_endless_identifier: "jti" = "x".repeat(256) => TokenFault::MalformedClaim("jti");
+    "B50" rejects_empty_session: "sid" = "" => TokenFault::MalformedClaim("sid");
+    "B50" rejects_empty_subject: "sub" = "" => TokenFault::MalformedClaim("sub");
 }
 
 #[tokio::test]

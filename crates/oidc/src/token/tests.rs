@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     revocation::RevocationError,
-    test_support::{Answer, CLIENT_ID, CLIENT_SECRET, FakeProvider, NOW},
+    test_support::{Answer, CLIENT_ID, CLIENT_SECRET, FakeProvider, NOW, Verdict, tried},
 };
 
 fn scope(text: &str) -> Scope {
@@ -156,6 +156,11 @@ async fn token_type_is_bearer_in_any_case_and_nothing_else() {
             "{bad}"
         );
     }
+    tried(
+        "B69",
+        Verdict::Refused("unacceptable"),
+        "token_type other than bearer in any case",
+    );
 }
 
 #[tokio::test]
