@@ -18,6 +18,7 @@ pub mod health;
 pub mod host;
 pub mod metrics;
 pub mod observed_store;
+pub mod open_files;
 pub mod pages;
 pub mod provider_errors;
 pub mod rate_limit;

@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 
 use crate::harness::{Answer, Host, SignedIn, World};
 
-const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+pub(crate) const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const PATH: &str = "/api/auth/backchannel-logout";
 
 const SESSION_ID: &str = "session-of-the-test-at-the-provider";
 
 /// Signs in with a provider session whose id the test knows.
-async fn signed_in(world: &World, username: &str) -> SignedIn {
+pub(crate) async fn signed_in(world: &World, username: &str) -> SignedIn {
     let claims = Map::from_iter([("sid".to_owned(), json!(SESSION_ID))]);
     world
         .tenant
@@ -26,7 +26,7 @@ async fn signed_in(world: &World, username: &str) -> SignedIn {
 }
 
 /// What the provider says at the end of that session.
-fn good_claims(world: &World, token_id: &str) -> Value {
+pub(crate) fn good_claims(world: &World, token_id: &str) -> Value {
     let now = world.clock.seconds();
     json!({
         "iss": world.tenant.issuer(),
@@ -39,34 +39,19 @@ fn good_claims(world: &World, token_id: &str) -> Value {
     })
 }
 
-fn signed(world: &World, claims: &Value) -> String {
+pub(crate) fn signed(world: &World, claims: &Value) -> String {
     let header = Map::from_iter([("typ".to_owned(), json!("logout+jwt"))]);
     world.tenant.sign_raw(claims, &header)
 }
 
 /// The provider shows no credential of a Streamlit host, and sends no `Origin`.
-async fn deliver(world: &World, token: &str) -> Answer {
+pub(crate) async fn deliver(world: &World, token: &str) -> Answer {
     let body = serde_urlencoded::to_string([("logout_token", token)]).unwrap();
     let form = [("content-type", "application/x-www-form-urlencoded")];
     Host::new(world)
         .showing(vec![])
         .send(PATH, &form, body)
         .await
-}
-
-#[tokio::test]
-async fn a_logout_token_with_the_session_id_ends_that_session_only() {
-    let world = World::new().await;
-    let someone = signed_in(&world, "ada").await;
-    let elsewhere = world.signed_in("ada").await;
-    let token = signed(&world, &good_claims(&world, "jti-1"));
-    let answer = deliver(&world, &token).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-    assert_eq!(answer.header("cache-control"), "no-store");
-    let ended = someone.host.session(someone.grant()).await;
-    ended.assert(401, "session_ended");
-    assert_eq!(ended.json()["reason"], "provider_logout");
-    elsewhere.host.session(elsewhere.grant()).await.ok();
 }
 
 #[tokio::test]
@@ -93,25 +78,13 @@ async fn a_logout_token_with_the_subject_ends_all_sessions_of_that_person() {
     other.host.session(other.grant()).await.ok();
 }
 
-/// B50 to B57, each with one thing wrong.
+/// Beyond B52 to B57 (see `conformance::backchannel`), each with one thing wrong.
 #[tokio::test]
 async fn a_logout_token_with_one_thing_wrong_is_refused_and_ends_nothing() {
     let world = World::new().await;
     let someone = signed_in(&world, "ada").await;
     let now = world.clock.seconds();
     let patches = [
-        ("B52 no event", json!({"events": null})),
-        ("B53 a nonce", json!({"nonce": "n"})),
-        ("B55 another audience", json!({"aud": "another-client"})),
-        (
-            "B56 another event",
-            json!({"events": {"http://schemas.openid.net/event/other": {}}}),
-        ),
-        (
-            "an event that is no object",
-            json!({"events": {EVENT: true}}),
-        ),
-        ("B57 another issuer", json!({"iss": "https://evil.test/"})),
         ("neither session nor subject", json!({"sid": null})),
         ("no jti", json!({"jti": null})),
         ("no iat", json!({"iat": null})),
@@ -154,21 +127,7 @@ async fn a_logout_token_that_the_provider_did_not_sign_is_refused() {
     let header = |name: &str, value: Value| Map::from_iter([(name.to_owned(), value)]);
     let (signing_input, signature) = honest.rsplit_once('.').unwrap();
     let flipped = if signature.starts_with('A') { "B" } else { "A" };
-    // B51: no algorithm, no signature.
-    let none = world
-        .tenant
-        .sign_raw(&claims, &header("alg", json!("none")));
-    let unsigned = format!("{}.", none.rsplit_once('.').unwrap().0);
     for (what, token) in [
-        ("B51 alg none", unsigned),
-        ("alg none with a signature", none),
-        // B54
-        (
-            "B54 another algorithm",
-            world
-                .tenant
-                .sign_raw(&claims, &header("alg", json!("HS256"))),
-        ),
         (
             "a flipped bit",
             format!("{signing_input}.{flipped}{}", &signature[1..]),
