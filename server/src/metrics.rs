@@ -53,7 +53,7 @@ struct Meters {
     handoffs_waiting: Count,
     watchers: Count,
     store_seconds: Histograms<StoreOperation>,
-    store_errors: Family<(StoreOperation, StoreFault), Counter>,
+    store_errors: Family<StoreFault, Counter>,
     provider_seconds: Histograms<ProviderRequest>,
     provider_requests: Family<(ProviderRequest, ProviderAnswer), Counter>,
     http_seconds: Histograms<Route>,
@@ -65,6 +65,17 @@ struct Meters {
 
 type Count = Gauge<u64, AtomicU64>;
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// Counts one thing. Clones count together.
+#[derive(Clone)]
+pub struct Tally(Counter);
+
+impl Tally {
+    /// It happened once more.
+    pub fn count(&self) {
+        self.0.inc();
+    }
+}
 
 impl Metrics {
     /// All counters at zero.
@@ -112,7 +123,7 @@ impl Metrics {
                 "Calls of the session store",
                 || Histogram::new(STORE_SECONDS),
             ),
-            store_errors: family(
+            store_errors: counters(
                 registering,
                 "store_errors",
                 "Calls of the session store that failed, by kind",
@@ -192,6 +203,12 @@ impl Metrics {
         self.0.watchers.set(count(watching));
     }
 
+    /// Counts those who run into a limit.
+    #[must_use]
+    pub fn limit(&self, limit: Limit) -> Tally {
+        Tally(self.0.limits_hit.get_or_create_owned(&limit))
+    }
+
     /// Somebody ran into a limit.
     pub fn limit_hit(&self, limit: Limit) {
         self.0.limits_hit.get_or_create(&limit).inc();
@@ -217,7 +234,7 @@ impl Metrics {
         let seconds = self.0.store_seconds.get_or_create(&operation);
         seconds.observe(took.as_secs_f64());
         if let Some(fault) = fault {
-            self.0.store_errors.get_or_create(&(operation, fault)).inc();
+            self.0.store_errors.get_or_create(&fault).inc();
         }
     }
 

@@ -179,7 +179,7 @@ impl AppState {
             cookies,
             Arc::clone(&settings),
         );
-        let waiting = Waiting::new(sessions.clone(), closing.clone());
+        let waiting = Waiting::new(sessions.clone(), closing.clone(), &metrics);
         let tokens = AccessTokens::new(
             provider.clone(),
             sessions.clone(),
@@ -229,7 +229,7 @@ impl AppState {
                 cookies,
                 sign_out: sign_out.clone(),
             },
-            watching: Watching::new(sessions.clone(), closing.clone()),
+            watching: Watching::new(sessions.clone(), closing.clone(), &metrics),
             remote_api: RemoteApi::new(settings.remote_api.clone())?,
             rate_limits,
             config,

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use session_store::Notice;
 use tokio::sync::{Notify, broadcast};
 
+use crate::metrics::Tally;
+
 /// How many may wait at once.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
@@ -27,6 +29,7 @@ pub(super) struct Limits {
 pub(super) struct Room<K> {
     seats: Arc<Mutex<Seats<K>>>,
     limits: Limits,
+    turned_away: Tally,
 }
 
 struct Seats<K> {
@@ -64,12 +67,13 @@ impl<K> Clone for Room<K> {
         Self {
             seats: Arc::clone(&self.seats),
             limits: self.limits,
+            turned_away: self.turned_away.clone(),
         }
     }
 }
 
 impl<K: Copy + Eq + Hash> Room<K> {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, turned_away: Tally) -> Self {
         let seats = Seats {
             by_key: HashMap::new(),
             by_client: HashMap::new(),
@@ -78,6 +82,7 @@ impl<K: Copy + Eq + Hash> Room<K> {
         Self {
             seats: Arc::new(Mutex::new(seats)),
             limits,
+            turned_away,
         }
     }
 
@@ -86,7 +91,11 @@ impl<K: Copy + Eq + Hash> Room<K> {
         let mut seats = self.lock();
         let of_key = seats.by_key.get(&key).map_or(0, Vec::len);
         let free = of_key < self.limits.of_one_key && seats.has_room(fair_share(client), self);
-        free.then(|| self.seat(&mut seats, key, client))
+        if !free {
+            self.turned_away.count();
+            return None;
+        }
+        Some(self.seat(&mut seats, key, client))
     }
 
     /// A seat in place of whoever has one for this thing: those are told to give up.
@@ -94,6 +103,7 @@ impl<K: Copy + Eq + Hash> Room<K> {
         let mut seats = self.lock();
         let older = seats.by_key.remove(&key).unwrap_or_default();
         if older.is_empty() && !seats.has_room(fair_share(client), self) {
+            self.turned_away.count();
             return None;
         }
         for bell in older {
@@ -208,15 +218,18 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
+    use crate::metrics::Metrics;
+    use crate::metrics::labels::Limit;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn room() -> Room<u8> {
-        Room::new(Limits {
+        let limits = Limits {
             of_one_key: 2,
             of_one_client: 3,
             in_all: 4,
-        })
+        };
+        Room::new(limits, Metrics::new().limit(Limit::Watchers))
     }
 
     fn address(text: &str) -> IpAddr {

@@ -8,6 +8,8 @@ use session_store::{HandleKind, KeyHash, NewHandle, Notice, SessionId, StoreErro
 
 use super::room::{Call, Limits, Room};
 use crate::closing::Closing;
+use crate::metrics::Metrics;
+use crate::metrics::labels::Limit;
 use crate::sessions::Sessions;
 
 /// A result that nobody claims is void after this.
@@ -50,8 +52,8 @@ pub struct Waiting {
 impl Waiting {
     /// Over these sessions' store. Spawns the task that hears the store's notices.
     #[must_use]
-    pub fn new(sessions: Sessions, closing: Closing) -> Self {
-        let room = Room::new(LIMITS);
+    pub fn new(sessions: Sessions, closing: Closing, metrics: &Metrics) -> Self {
+        let room = Room::new(LIMITS, metrics.limit(Limit::HandoffsWaiting));
         let ready = |notice| match notice {
             Notice::HandoffReady(key) => Some(key),
             Notice::SessionEnded(_) | Notice::Missed => None,

@@ -27,6 +27,8 @@ use crate::client_address::ClientAddress;
 use crate::closing::Closing;
 use crate::cookies::{Caller, CookiePolicy};
 use crate::error::AppError;
+use crate::metrics::Metrics;
+use crate::metrics::labels::Limit;
 use crate::requests::FrameJson;
 use crate::sessions::{Sessions, Standing, reference};
 use crate::values::is_random_256;
@@ -94,8 +96,8 @@ pub async fn watch(
 impl Watching {
     /// Over these sessions' store. Spawns the task that hears the store's notices.
     #[must_use]
-    pub fn new(sessions: Sessions, closing: Closing) -> Self {
-        let room = Room::new(LIMITS);
+    pub fn new(sessions: Sessions, closing: Closing, metrics: &Metrics) -> Self {
+        let room = Room::new(LIMITS, metrics.limit(Limit::Watchers));
         let ended = |notice| match notice {
             Notice::SessionEnded(id) => Some(id),
             Notice::HandoffReady(_) | Notice::Missed => None,

@@ -5,10 +5,10 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::header;
+use http::{StatusCode, header};
 
 use super::Metrics;
-use super::labels::{Route, StatusClass};
+use super::labels::{Limit, Route, StatusClass};
 use crate::auth::watch::Watching;
 use crate::state::Handoff;
 
@@ -47,6 +47,9 @@ pub async fn count_request(
     };
     let response = next.run(request).await;
     counting.status = StatusClass::of(response.status());
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        counting.metrics.limit_hit(Limit::Rate);
+    }
     response
 }
 

@@ -322,6 +322,8 @@ label! {
         HandoffsWaiting = "handoffs_waiting",
         /// Frames that watch their session.
         Watchers = "watchers",
+        /// Requests of one client.
+        Rate = "rate",
         /// Lines of one kind in the audit log.
         AuditLines = "audit_lines",
     }

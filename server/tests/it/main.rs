@@ -27,6 +27,7 @@ mod lifetimes;
 mod listening;
 mod login;
 mod logout;
+mod metrics;
 mod pages;
 mod pong;
 mod refusals;
