@@ -9,7 +9,7 @@ import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
-from companion import FakeCompanion, Person
+from companion import FakeCompanion, Person, unreachable
 from streamlit_component_auth0 import SettingsError, testing
 from streamlit_component_auth0._host import STATE_KEY, Host
 
@@ -124,6 +124,28 @@ def test_on_change_is_called_once_for_each_change(companion: FakeCompanion) -> N
     page.at.button[0].click().run()
     page.at.run()
     assert page.at.session_state["changes"] == 3
+
+
+def test_on_change_is_called_for_what_a_recheck_finds(companion: FakeCompanion) -> None:
+    page = Page(greeting_app, companion)
+
+    def changes_after(seconds: float) -> int:
+        companion.clock.advance(seconds)
+        page.at.run()
+        return int(page.at.session_state["changes"])
+
+    page.sign_in_as()
+    companion.sessions["ref-1"].person.roles = ["viewer"]
+    assert changes_after(10) == 1  # the same person with other roles
+    companion.faults["session"] = unreachable
+    assert changes_after(3500) == 1  # the proof still holds
+    assert changes_after(100) == 2  # the token expired: nobody is known to be there
+    companion.faults.clear()
+    assert changes_after(10) == 3  # and is again
+    companion.sessions["ref-1"].end_reason = "provider_logout"
+    assert changes_after(9) == 3  # not asked yet
+    assert changes_after(1) == 4
+    assert changes_after(10) == 4
 
 
 @pytest.mark.parametrize("button", [0, 1], ids=["on_click", "in the script"])

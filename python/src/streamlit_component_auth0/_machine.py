@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+import anyio
 import anyio.to_thread
 import httpx
 
@@ -140,8 +141,14 @@ class M2MClient:
             return self._answer(now)
 
     async def access_token_async(self, *, min_ttl: float = 60) -> str:
-        """`access_token()` for asynchronous code."""
-        return await anyio.to_thread.run_sync(lambda: self.access_token(min_ttl=min_ttl))
+        """`access_token()` for asynchronous code; a token in memory costs no thread."""
+        held = self._held
+        if held is not None and held.is_fresh(self._clock(), min_ttl):
+            return held.access_token.reveal()
+        # Not the event loop's common threads: a provider that is slow must not take them all.
+        return await anyio.to_thread.run_sync(
+            lambda: self.access_token(min_ttl=min_ttl), limiter=anyio.CapacityLimiter(1)
+        )
 
     def auth(self, base_url: str) -> httpx.Auth:
         """The access token for requests of your own `httpx` client to that origin only."""
