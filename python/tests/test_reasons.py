@@ -35,7 +35,7 @@ def told_app() -> None:
     st.write(f"Hello {session.user.name}")
     st.button("Sign out", on_click=auth0.logout)
     if st.button("Call"):
-        st.write(session.access_token(min_ttl=300))
+        session.api("http://localhost:8888").get("/")
 
 
 def page_of(companion: FakeCompanion) -> Page:

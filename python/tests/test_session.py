@@ -315,9 +315,13 @@ def test_plain_http_serves_this_machine_and_bare_names(
     assert session_of(companion).api(base_url)
 
 
-def test_an_api_error_is_the_apis_own(companion: FakeCompanion) -> None:
-    transport, _ = answering(error(403, "insufficient_scope"))
-    assert session_of(companion).api(API, transport=transport).get("/").status_code == 403
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_an_api_error_is_the_apis_own(companion: FakeCompanion, status: int) -> None:
+    session = session_of(companion)
+    transport, seen = answering(error(status, "session_ended"))
+    assert session.api(API, transport=transport).get("/").status_code == status
+    assert len(seen) == 1
+    assert session.check()  # whatever an API says, it signs nobody out
 
 
 class RecordingAdapter(BaseAdapter):
