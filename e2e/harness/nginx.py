@@ -33,10 +33,7 @@ http {{
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
     {cache_store}
-    upstream companions {{
-        zone companions 64k;
-        {servers}
-    }}
+    upstream companions {{ zone companions 64k; {servers} }}
     {routes}
     server {{
         listen 127.0.0.1:{port};
@@ -79,7 +76,8 @@ class Exchange:
 class Nginx(Program):
     """Plain round-robin over the companions, no stickiness.
 
-    `routes` fixes the server of some paths instead, and `caching` adds a careless cache.
+    `routes` gives some paths to one companion, by its place, and to the others only when
+    that one is gone. `caching` adds a careless cache.
     """
 
     def __init__(
@@ -100,8 +98,8 @@ class Nginx(Program):
                 # Its workers would be somebody who may not enter a private folder.
                 user="user root;" if os.geteuid() == 0 else "",
                 port=port,
-                servers=" ".join(f"server {_address(companion)};" for companion in companions),
-                routes=_map(routes) if routes else "",
+                servers=_servers(companions),
+                routes=_routes(routes, companions) if routes else "",
                 target="$chosen" if routes else "companions",
                 cache_store=_CACHE_STORE if caching else "",
                 cache_use=_CACHE_USE if caching else "",
@@ -122,10 +120,18 @@ class Nginx(Program):
         return [Exchange(**line) for line in parsed if line["path"].startswith(path)]
 
 
-def _map(routes: Mapping[str, int]) -> str:
-    lines = " ".join(f"{path} {_address(port)};" for path, port in routes.items())
-    return f"map $uri $chosen {{ default companions; {lines} }}"
+def _servers(companions: Sequence[int], *, first: int | None = None) -> str:
+    return " ".join(
+        f"server 127.0.0.1:{port}{'' if first in {None, number} else ' backup'};"
+        for number, port in enumerate(companions)
+    )
 
 
-def _address(port: int) -> str:
-    return f"127.0.0.1:{port}"
+def _routes(routes: Mapping[str, int], companions: Sequence[int]) -> str:
+    groups = " ".join(
+        f"upstream first-{number} {{ zone first-{number} 64k; "
+        f"{_servers(companions, first=number)} }}"
+        for number in range(len(companions))
+    )
+    lines = " ".join(f"{path} first-{number};" for path, number in routes.items())
+    return f"{groups} map $uri $chosen {{ default companions; {lines} }}"

@@ -24,6 +24,7 @@ from harness.tenant import Tenant
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.nginx import Exchange
     from harness.wishes import Wishes
 
 API_AUDIENCE: Final = "http://oe.streamlit.app/api"
@@ -71,6 +72,12 @@ class Stack:
     def _apps(self) -> list[str]:
         wishes = self.wishes
         return [wishes.app, wishes.second_app] if wishes.second_app else [wishes.app]
+
+    def replica_of(self, exchange: Exchange) -> int:
+        """Which companion answered, by its number."""
+        # Of a request that was passed on again, the last one.
+        address = exchange.upstream.rpartition(", ")[2]
+        return self._replica_ports.index(int(address.rpartition(":")[2]))
 
     @property
     def programs(self) -> list[Program]:
@@ -176,12 +183,11 @@ class Stack:
         return path
 
     def _nginx(self, front: int) -> Nginx:
-        routes = {path: self._replica_ports[number] for path, number in self.wishes.routes.items()}
         return Nginx(
             self.folder,
             port=front,
             companions=self._replica_ports,
-            routes=routes,
+            routes=self.wishes.routes,
             caching=self.wishes.caching,
         )
 

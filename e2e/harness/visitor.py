@@ -55,7 +55,7 @@ class Tab:
         """Waits until the app shows this text."""
         expect(self.page.get_by_text(text).first).to_be_visible()
 
-    def never_reads(self, text: str) -> None:
+    def never_reads(self, text: str | re.Pattern[str]) -> None:
         """The app shows no such text now."""
         expect(self.page.get_by_text(text)).to_have_count(0)
 

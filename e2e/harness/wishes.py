@@ -30,7 +30,7 @@ class Wishes:
     redis: bool = False
     """A single companion has its sessions in a Redis too."""
     routes: Mapping[str, int] = field(default_factory=dict)
-    """Paths that nginx gives to one replica, by its number, instead of by turns."""
+    """Paths that nginx gives to one replica, by its number, while that one is up."""
     caching: bool = False
     """A careless cache before the companion."""
     static_dir: Path = paths.STATIC_DIR
