@@ -27,6 +27,8 @@ use crate::values::{is_random_256, s256};
 
 /// Seconds after which a frame that found no seat asks again.
 const BUSY_RETRY_SECONDS: u32 = 3;
+/// The same where the process ends: another answers, or this one is soon back.
+const CLOSING_RETRY_SECONDS: u32 = 1;
 
 const GONE: AppError = AppError::refused(
     ErrorCode::HandoffGone,
@@ -65,6 +67,7 @@ pub async fn handoff(
         Answer::Gone => Err(GONE),
         Answer::Pending => Ok(pending(None)),
         Answer::Busy => Ok(pending(Some(BUSY_RETRY_SECONDS))),
+        Answer::Closing => Ok(pending(Some(CLOSING_RETRY_SECONDS))),
     }
 }
 

@@ -37,8 +37,10 @@ pub enum Answer {
     Gone,
     /// Nothing yet: ask again.
     Pending,
-    /// Too many wait, or the process ends: ask again later.
+    /// Too many wait: ask again later.
     Busy,
+    /// This process ends: ask the next.
+    Closing,
 }
 
 /// Results and waiters. Cheap to clone.
@@ -136,7 +138,7 @@ impl Waiting {
             }
             tokio::select! {
                 () = &mut deadline => return Ok(Answer::Pending),
-                () = self.closing.begun() => return Ok(Answer::Busy),
+                () = self.closing.begun() => return Ok(Answer::Closing),
                 call = seat.called() => if call == Call::GiveUp {
                     return Ok(Answer::Pending);
                 }

@@ -135,7 +135,7 @@ async fn a_frame_that_waits_is_told_of_the_end_of_the_process() {
     world.state.closing().begin();
     let answer = waiting.await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
-    assert_eq!(answer.header("retry-after"), "3");
+    assert_eq!(answer.header("retry-after"), "1");
     assert_eq!(began.elapsed().as_secs(), 0);
 }
 
