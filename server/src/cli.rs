@@ -10,7 +10,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use oidc::{SystemClock, SystemRandom};
-use session_store::{SessionStore, SqliteStore};
+use secrecy::ExposeSecret as _;
+use session_store::{RedisStore, SessionStore, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,7 +20,7 @@ use crate::closing::Closing;
 use crate::config::{Lookup, Problem, Settings, StoreLocation, parse_env_file};
 use crate::sessions::Sessions;
 use crate::state::{AppState, Outside};
-use crate::{development, operator_router, router, serve, telemetry, upkeep};
+use crate::{development, open_files, operator_router, router, serve, telemetry, upkeep};
 
 /// Sign-in for Streamlit apps, with Auth0 or any OpenID Connect provider.
 #[derive(Parser)]
@@ -122,6 +123,14 @@ fn configured(options: &Serve) -> Result<(Settings, Lookup), Vec<Problem>> {
     if options.dev {
         development::refuse_public(&settings)?;
     }
+    if let StoreLocation::Redis(url) = &settings.session_store {
+        RedisStore::new(url.expose_secret()).map_err(|error| {
+            vec![Problem::new(
+                "SESSION_STORE",
+                format!("is no Redis: {error}"),
+            )]
+        })?;
+    }
     Ok((settings, lookup))
 }
 
@@ -131,6 +140,7 @@ async fn serve_companion(
     dev: bool,
 ) -> anyhow::Result<Outcome> {
     telemetry::start(settings.log_format, lookup);
+    open_files::raise_limit();
     settings
         .warnings
         .iter()
@@ -191,7 +201,9 @@ fn open_store(location: &StoreLocation) -> anyhow::Result<Arc<dyn SessionStore>>
             SqliteStore::open(path)
                 .with_context(|| format!("SESSION_STORE: {} cannot be opened", path.display()))?,
         ),
-        StoreLocation::Redis(_) => anyhow::bail!("SESSION_STORE: this build knows no Redis yet"),
+        StoreLocation::Redis(url) => {
+            Arc::new(RedisStore::new(url.expose_secret()).context("SESSION_STORE")?)
+        }
     })
 }
 

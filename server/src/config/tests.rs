@@ -99,11 +99,7 @@ fn refuses_each_bad_value_and_names_its_variable() {
         ("PORT", "65536"),
         ("HOST", "not-an-address"),
         ("SESSION_STORE", "postgres://db"),
-        ("SESSION_STORE", "redis://:canary@"),
-        (
-            "SESSION_STORE",
-            "rediss://:canary@cache.example.org/#insecure",
-        ),
+        ("SESSION_STORE", "redis:localhost"),
         ("SESSION_STORE_FILE", "/nonexistent/store"),
         ("SESSION_ROLLING_SECONDS", "604801"),
         ("SESSION_ABSOLUTE_SECONDS", "-1"),

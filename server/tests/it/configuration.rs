@@ -66,6 +66,27 @@ fn a_warning_is_told_and_the_configuration_is_good_all_the_same() {
     );
 }
 
+// E68: and no password is repeated.
+#[test]
+fn a_redis_url_that_names_none_is_one_line_with_the_remedy() {
+    for url in [
+        "redis://:canary@",
+        "redis://:canary@localhost/canary",
+        "redis+unix://canary",
+        "rediss://:canary@cache.example.org/#insecure",
+        "postgres://canary@localhost/1",
+    ] {
+        for arguments in [&["check-config"][..], &["serve"]] {
+            let (status, lines) = check(arguments, &[("SESSION_STORE", url)]);
+            assert_eq!((status, lines.len()), (Some(2), 1), "{url}: {lines:?}");
+            assert!(lines[0].starts_with("SESSION_STORE: "), "{lines:?}");
+            assert!(!lines[0].contains("canary"), "{lines:?}");
+        }
+    }
+    let (status, lines) = check(&["check-config"], &[("SESSION_STORE", "redis://127.0.0.1")]);
+    assert_eq!(status, Some(0), "no Redis need be there: {lines:?}");
+}
+
 // E68: each problem in one line that names the variable; all at once.
 #[test]
 fn every_missing_variable_has_a_line_and_the_status_is_2() {

@@ -4,6 +4,8 @@
 mod answer;
 mod browser;
 mod clock;
+mod crowd;
+mod faulty_store;
 mod flows;
 mod host;
 mod jar;
@@ -11,8 +13,10 @@ mod log;
 mod provider;
 mod world;
 
-pub(crate) use self::answer::Answer;
+pub(crate) use self::answer::{Answer, unverified_claims};
 pub(crate) use self::browser::{Browser, Call};
+pub(crate) use self::crowd::{Member, crowd};
+pub(crate) use self::faulty_store::StoreFaults;
 pub(crate) use self::flows::{Handoff, SignedIn, claim_body};
 pub(crate) use self::host::Host;
 pub(crate) use self::jar::Topology;

@@ -31,6 +31,7 @@ mod metrics;
 mod pages;
 mod pong;
 mod refusals;
+mod replicas;
 mod service_tokens;
 mod session;
 mod ticket;

@@ -1,14 +1,12 @@
 //! `/api/auth/token`: fresh access tokens, one refresh at a time, and what a refresh ends or
 //! does not.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dev_tenant::{Api, FaultPlan};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Answer, Fault, SignedIn, World, eventually};
+use crate::harness::{Answer, Fault, SignedIn, World, eventually, unverified_claims};
 
 const OTHER_API: &str = "https://other.example.org/api";
 
@@ -36,12 +34,6 @@ async fn world_with(changes: &[(&str, &str)]) -> World {
 
 fn refreshes(world: &World) -> u64 {
     world.tenant.journal().token_requests_of("refresh_token")
-}
-
-fn unverified_claims(answer: &Value) -> Value {
-    let token = answer["access_token"].as_str().unwrap();
-    let payload = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
 fn claims(patch: &Value) -> Map<String, Value> {

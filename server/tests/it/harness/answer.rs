@@ -1,6 +1,8 @@
 //! What came back, in the forms in which tests look at it.
 
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cookie::Cookie;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -111,4 +113,11 @@ impl Answer {
             .iter()
             .any(|cookie| !cookie.name().contains("-login-") && !cookie.value().is_empty())
     }
+}
+
+/// What is in the access token of such an answer.
+pub(crate) fn unverified_claims(answer: &Value) -> Value {
+    let token = answer["access_token"].as_str().unwrap();
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }

@@ -15,7 +15,7 @@ use oidc::{Clock, Random};
 use server::assets::Assets;
 use server::config::{Lookup, Settings};
 use server::state::{AppState, Outside};
-use session_store::SqliteStore;
+use session_store::{RedisStore, SessionStore, SqliteStore};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -79,7 +79,8 @@ impl World {
         tokio::spawn(dev_tenant::serve(listener, tenant.clone(), pending()));
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let random = Arc::new(SeededRandom::new());
-        let (app, state) = companion(&settings, &directory, &clock, &random);
+        let store = store(&settings, &directory);
+        let (app, state) = companion(&settings, store, &clock, &random);
         Self {
             app,
             state,
@@ -94,11 +95,28 @@ impl World {
     }
 
     /// The companion started again, on the same sessions, with these settings over the
-    /// former. The former one stays, as a second replica on the file.
+    /// former. The former one stays, as a second replica.
     pub(crate) fn restarted(&self, changes: &[(&str, &str)]) -> Self {
+        self.started(changes, |store| store)
+    }
+
+    /// The companion started again, with something before its store.
+    pub(crate) fn behind(
+        &self,
+        change: impl FnOnce(Arc<dyn SessionStore>) -> Arc<dyn SessionStore>,
+    ) -> Self {
+        self.started(&[], change)
+    }
+
+    fn started(
+        &self,
+        changes: &[(&str, &str)],
+        change: impl FnOnce(Arc<dyn SessionStore>) -> Arc<dyn SessionStore>,
+    ) -> Self {
         let mut settings = self.settings.clone();
         settings.extend(owned(changes));
-        let (app, state) = companion(&settings, &self.directory, &self.clock, &self.random);
+        let store = change(store(&settings, &self.directory));
+        let (app, state) = companion(&settings, store, &self.clock, &self.random);
         Self {
             app,
             state,
@@ -161,16 +179,23 @@ fn tenant(mut sheet: dev_tenant::Settings, clock: FakeClock) -> DevTenant {
     DevTenant::new(sheet, Arc::new(move || clock.seconds()))
 }
 
+/// `SESSION_STORE` if it is a Redis, else a file of the world's own.
+fn store(settings: &BTreeMap<String, String>, directory: &TempDir) -> Arc<dyn SessionStore> {
+    match settings.get("SESSION_STORE") {
+        Some(url) if url.starts_with("redis") => Arc::new(RedisStore::new(url).unwrap()),
+        _ => Arc::new(SqliteStore::open(&directory.path().join("sessions.db")).unwrap()),
+    }
+}
+
 fn companion(
     settings: &BTreeMap<String, String>,
-    directory: &TempDir,
+    store: Arc<dyn SessionStore>,
     clock: &FakeClock,
     random: &Arc<SeededRandom>,
 ) -> (Router, AppState) {
     let has_frontend = settings.contains_key("STATIC_DIR");
     let settings = Settings::parse(&Lookup::of(settings.clone()))
         .unwrap_or_else(|problems| panic!("{problems:?}"));
-    let store = SqliteStore::open(&directory.path().join("sessions.db")).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let random: Arc<dyn Random> = Arc::clone(random) as Arc<dyn Random>;
     let assets = if has_frontend {
@@ -181,7 +206,7 @@ fn companion(
     let outside = Outside {
         clock,
         random,
-        store: Arc::new(store),
+        store,
         assets,
     };
     let state = AppState::new(settings, outside).unwrap();

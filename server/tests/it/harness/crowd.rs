@@ -1,0 +1,65 @@
+//! Many people who are signed in, made without a login each: for tests of numbers.
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, StatusCode, header};
+use serde_json::{Map, Value, json};
+use server::cookies::Caller;
+use server::sessions::{Session, Sessions};
+use tower::ServiceExt as _;
+
+use super::answer::Answer;
+use super::world::BASE;
+
+/// One of them.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) subject: String,
+    /// Value of the page cookie.
+    pub(crate) cookie: String,
+}
+
+/// Begins so many sessions.
+pub(crate) async fn crowd(sessions: &Sessions, size: usize) -> Vec<Member> {
+    let mut members = Vec::with_capacity(size);
+    for number in 0..size {
+        let subject = format!("auth0|member-{number}");
+        let session = session(&subject, sessions.absolute_expiry());
+        let (_, cookie) = sessions.create(&session, Caller::Page).await.unwrap();
+        members.push(Member { subject, cookie });
+    }
+    members
+}
+
+fn session(subject: &str, absolute_expiry: i64) -> Session {
+    Session {
+        issuer: "https://provider.test/".to_owned(),
+        subject: subject.to_owned(),
+        provider_session: Some(format!("sid of {subject}")),
+        claims: Map::from_iter([("name".to_owned(), json!(subject))]),
+        id_token: None,
+        refresh_token: Some(format!("refresh token of {subject}")),
+        is_refresh_token_rotated: false,
+        granted_scope: "openid".to_owned(),
+        access_tokens: Vec::new(),
+        absolute_expiry,
+    }
+}
+
+impl Member {
+    /// Asks this companion who is signed in.
+    pub(crate) async fn me(&self, app: &Router) -> Answer {
+        let request = Request::get("/api/auth/me")
+            .header(header::HOST, BASE.trim_start_matches("http://"))
+            .header(header::COOKIE, format!("component-auth0={}", self.cookie))
+            .body(Body::empty())
+            .unwrap();
+        Answer::read(app.clone().oneshot(request).await.unwrap()).await
+    }
+
+    /// Whether that is this person.
+    pub(crate) fn is_in(&self, answer: &Answer) -> bool {
+        let told: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        answer.status == StatusCode::OK && told["user"]["sub"] == self.subject.as_str()
+    }
+}

@@ -1,0 +1,119 @@
+//! A store that fails in the very call that a test names, and works otherwise.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use session_store::{
+    Handle, HandleKind, KeyHash, NewHandle, NewSession, Notice, Purged, SessionId, SessionStore,
+    StoreError, StoredSession, Taken, Updated,
+};
+use tokio::sync::broadcast;
+
+/// Which calls fail. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct StoreFaults(Arc<Mutex<HashMap<&'static str, Counted>>>);
+
+#[derive(Default)]
+struct Counted {
+    calls: usize,
+    failing: Range<usize>,
+    hangs: bool,
+}
+
+impl StoreFaults {
+    /// The store, with these faults before it.
+    pub(crate) fn before(&self, store: Arc<dyn SessionStore>) -> Arc<dyn SessionStore> {
+        let faults = self.clone();
+        Arc::new(FaultyStore { store, faults })
+    }
+
+    /// From now on, so many calls of this operation pass, then so many fail.
+    pub(crate) fn fail(&self, operation: &'static str, passing: usize, failing: usize) {
+        let mut operations = self.0.lock().unwrap();
+        let counted = operations.entry(operation).or_default();
+        let first = counted.calls.saturating_add(passing);
+        counted.failing = first..first.saturating_add(failing);
+    }
+
+    /// From now on this operation never answers.
+    pub(crate) fn hang(&self, operation: &'static str) {
+        let mut operations = self.0.lock().unwrap();
+        operations.entry(operation).or_default().hangs = true;
+    }
+
+    /// From now on nothing fails.
+    pub(crate) fn heal(&self) {
+        for counted in self.0.lock().unwrap().values_mut() {
+            counted.failing = 0..0;
+            counted.hangs = false;
+        }
+    }
+
+    /// How many calls of this operation there were, failed ones included.
+    pub(crate) fn calls(&self, operation: &'static str) -> usize {
+        let operations = self.0.lock().unwrap();
+        operations.get(operation).map_or(0, |counted| counted.calls)
+    }
+
+    async fn called(&self, operation: &'static str) -> Result<(), StoreError> {
+        let (fails, hangs) = {
+            let mut operations = self.0.lock().unwrap();
+            let counted = operations.entry(operation).or_default();
+            counted.calls += 1;
+            let fails = counted.failing.contains(&(counted.calls - 1));
+            (fails, counted.hangs)
+        };
+        if hangs {
+            return pending().await;
+        }
+        if fails {
+            return Err(StoreError::Unavailable("the test wants it so".into()));
+        }
+        Ok(())
+    }
+}
+
+struct FaultyStore {
+    store: Arc<dyn SessionStore>,
+    faults: StoreFaults,
+}
+
+macro_rules! with_faults {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl SessionStore for FaultyStore {
+            $(async fn $name(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
+                self.faults.called(stringify!($name)).await?;
+                self.store.$name($($argument),*).await
+            })*
+
+            fn subscribe(&self) -> broadcast::Receiver<Notice> {
+                self.store.subscribe()
+            }
+        }
+    };
+}
+
+with_faults! {
+    create_session(session: NewSession, handles: Vec<NewHandle>) -> ();
+    load_session(id: SessionId) -> Option<StoredSession>;
+    update_session(id: SessionId, version: i64, sealed: Vec<u8>, expires_at: i64) -> Updated;
+    touch_session(id: SessionId, expires_at: i64) -> ();
+    end_session(id: SessionId, reason: &str, remember_until: i64) -> Option<StoredSession>;
+    sessions_of_provider_session(provider_session: KeyHash) -> Vec<SessionId>;
+    sessions_of_subject(subject: KeyHash) -> Vec<SessionId>;
+    put_handle(handle: NewHandle) -> bool;
+    find(kind: HandleKind, key: KeyHash, now: i64) -> Option<(Handle, Option<StoredSession>)>;
+    take_handle(kind: HandleKind, key: KeyHash, mark: &[u8], now: i64) -> Taken;
+    peek_handle(kind: HandleKind, key: KeyHash) -> Option<Handle>;
+    remove_handle(kind: HandleKind, key: KeyHash) -> ();
+    acquire_lease(key: KeyHash, holder: &[u8], now: i64, expires_at: i64) -> bool;
+    release_lease(key: KeyHash, holder: &[u8]) -> ();
+    count_live(now: i64) -> u64;
+    purge(now: i64) -> Purged;
+    probe() -> ();
+    notify(notice: Notice) -> ();
+}
