@@ -5,6 +5,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::header;
+use http::uri::Authority;
 use shared::error::ErrorCode;
 
 use crate::config::Settings;
@@ -17,7 +18,9 @@ pub async fn check_host(State(config): State<Config>, request: Request, next: Ne
     let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
-    let one = hosts.next().is_none() && request.uri().authority().is_none();
+    // Proxies may send the absolute form (RFC 9112 §3.2.2): then both must name the same host.
+    let absolute = request.uri().authority().map(Authority::as_str);
+    let one = hosts.next().is_none() && absolute.is_none_or(|named| Some(named) == host);
     if is_probe || (one && host.is_some_and(|host| is_ours(host, &config))) {
         return next.run(request).await;
     }

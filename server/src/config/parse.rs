@@ -426,10 +426,20 @@ impl<'a> Parser<'a> {
     /// Five hundred people who arrive at once behind one address, and try twice, fit in.
     fn rate_limit(&mut self) -> Option<NonZeroU32> {
         const NAME: &str = "RATE_LIMIT_PER_MINUTE";
-        if self.lookup.value(NAME) == Some("off") {
-            return None;
+        const MOST: u32 = 1_000_000;
+        match self.lookup.value(NAME) {
+            None => NonZeroU32::new(1_200),
+            Some("off") => None,
+            Some(text) => {
+                let number = text.parse().ok().filter(|number| *number <= MOST);
+                let number = number.and_then(NonZeroU32::new);
+                if number.is_none() {
+                    let remedy = format!("must be a whole number from 1 to {MOST}, or off");
+                    self.problem(NAME, remedy);
+                }
+                number
+            }
         }
-        NonZeroU32::new(self.number(NAME, 1_200, 1, 1_000_000))
     }
 
     fn remote_api(&mut self) -> Option<Url> {

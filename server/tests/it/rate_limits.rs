@@ -2,6 +2,7 @@
 //! flood costs. `POST /api/auth/login` without our origin is refused early and counts.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,6 +10,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::{Method, Request, StatusCode, header};
 use serde_json::json;
+use server::config::{Lookup, Settings};
 use tower::ServiceExt as _;
 use url::form_urlencoded;
 
@@ -318,6 +320,28 @@ async fn floods_of_logins_and_forged_callbacks_ask_nobody_and_write_nothing() {
         world.tenant.journal(),
         dev_tenant::JournalSnapshot::default()
     );
+}
+
+#[tokio::test]
+async fn the_limit_is_a_number_or_off() {
+    let world = World::new().await;
+    let with = |value: &str| {
+        let mut settings = world.settings.clone();
+        settings.insert("RATE_LIMIT_PER_MINUTE".into(), value.into());
+        Settings::parse(&Lookup::of(settings))
+    };
+    for (value, limit) in [("1", Some(1)), ("1000000", Some(1_000_000)), ("off", None)] {
+        let settings = with(value).unwrap_or_else(|problems| panic!("{problems:?}"));
+        assert_eq!(settings.rate_limit.map(NonZeroU32::get), limit, "{value}");
+    }
+    for mistake in ["0", "-1", "ten", "1.5", "1000001", "OFF", "1/s"] {
+        let problems = with(mistake).err().unwrap();
+        assert_eq!(
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["RATE_LIMIT_PER_MINUTE: must be a whole number from 1 to 1000000, or off"],
+            "{mistake}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,431 @@
+//! The real binary against clients that are slow, many, malformed or tireless (E40 to E47).
+//! What is measured is printed: `cargo test -p server --test it hostile_clients:: -- --nocapture`.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::commands::{Started, command};
+use crate::harness::{Handoff, World};
+
+/// Longer than anything here takes on a busy machine; nothing waits for it but a failure.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// What an honest client puts up with.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PING: &str = "GET /api/ping HTTP/1.1\r\nhost: localhost:3001\r\nconnection: close\r\n\r\n";
+
+struct Companion {
+    started: Started,
+    address: String,
+}
+
+impl Companion {
+    fn start(world: &World, changes: &[(&str, &str)]) -> Self {
+        Self::by(command(world.directory.path(), &["serve"]), world, changes)
+    }
+
+    /// With so few descriptors to begin with, as services are started.
+    fn with_open_files(world: &World, limits: &str) -> Self {
+        let program = env!("CARGO_BIN_EXE_component-auth0");
+        let mut shell = Command::new("/bin/sh");
+        let script = format!("ulimit {limits} && exec \"$0\" serve");
+        shell.args(["-c", &script, program]);
+        shell.env_clear().current_dir(world.directory.path());
+        Self::by(shell, world, &[])
+    }
+
+    fn by(mut command: Command, world: &World, changes: &[(&str, &str)]) -> Self {
+        let store = world.directory.path().join("process.db");
+        command
+            .envs(&world.settings)
+            .env("SESSION_STORE", format!("sqlite:{}", store.display()))
+            .env("AUDIT_LOG", "off")
+            .env("RUST_LOG", "info")
+            .env("PORT", "0")
+            .envs(changes.iter().copied());
+        let mut started = Started::by(&mut command);
+        let address = started.address();
+        Self { started, address }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).await.unwrap()
+    }
+
+    /// Sends bytes, and reads until the server ends the connection.
+    async fn exchange(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        // The server may have seen enough before it has read all.
+        stream.write_all(bytes).await.ok();
+        let mut answer = Vec::new();
+        let read = timeout(DEADLINE, stream.read_to_end(&mut answer)).await;
+        read.expect("the connection ends").ok();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    async fn serves_an_honest_client(&self) -> Duration {
+        let before = Instant::now();
+        let answer = timeout(PATIENCE, self.exchange(PING.as_bytes())).await;
+        let answer = answer.expect("others are served");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        before.elapsed()
+    }
+
+    /// Resident memory in KiB.
+    fn resident(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.started.process.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let number = line.unwrap().split_whitespace().nth(1).unwrap();
+        number.parse().unwrap()
+    }
+}
+
+/// So many connections as this process may open, of `wanted`.
+fn affordable(wanted: usize) -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let soft: usize = line
+        .and_then(|line| line.split_whitespace().nth(3))
+        .and_then(|soft| soft.parse().ok())
+        .unwrap();
+    // The other tests of this process need some too.
+    wanted.min(soft.saturating_sub(1_000) / 2 * 2)
+}
+
+// E40: a byte now and then from each. They are cut off after ten seconds, and until then
+// they keep nobody from being served.
+#[tokio::test]
+async fn ten_thousand_slow_clients_leave_others_served() {
+    let world = World::new().await;
+    // As systemd starts it: 1,024 descriptors unless the process asks for more.
+    let companion = Companion::with_open_files(&world, "-S -n 1024");
+    companion.serves_an_honest_client().await;
+    let (idle, number) = (companion.resident(), affordable(10_000));
+    let mut slow = Vec::with_capacity(number);
+    let began = Instant::now();
+    for _ in 0..number {
+        let mut stream = companion.connect().await;
+        stream.write_all(b"G").await.unwrap();
+        slow.push(stream);
+    }
+    let mut worst = companion.serves_an_honest_client().await;
+    for byte in b"ET / HTTP" {
+        for stream in slow.iter_mut().step_by(10) {
+            stream.write_all(&[*byte]).await.ok();
+        }
+        worst = worst.max(companion.serves_an_honest_client().await);
+    }
+    let busy = companion.resident();
+    println!(
+        "{number} slow clients, opened in {:?}: worst answer {worst:?}, {idle} KiB -> {busy} KiB",
+        began.elapsed()
+    );
+    assert!(busy - idle < 200 * 1024, "20 KiB each at most: {busy} KiB");
+    // The first is cut off, however it dripped.
+    let mut rest = Vec::new();
+    let end = timeout(DEADLINE, slow[0].read_to_end(&mut rest)).await;
+    end.expect("it is cut off").ok();
+    assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
+    drop(slow);
+    companion.serves_an_honest_client().await;
+}
+
+// E44: the accept loop outlives an empty table of descriptors.
+#[tokio::test]
+async fn more_clients_than_descriptors_pass_and_the_server_goes_on() {
+    let world = World::new().await;
+    let companion = Companion::with_open_files(&world, "-n 64");
+    companion.serves_an_honest_client().await;
+    let mut clients = Vec::new();
+    for _ in 0..200 {
+        clients.push(companion.connect().await);
+    }
+    drop(clients);
+    companion.serves_an_honest_client().await;
+}
+
+/// What may be answered: a status that begins so, or nothing at all.
+const REFUSED: &[&str] = &["", "HTTP/1.1 4", "HTTP/1.0 4"];
+
+fn request(line: &str, headers: &str) -> Vec<u8> {
+    let end = "host: localhost:3001\r\nconnection: close\r\n\r\n";
+    format!("{line}\r\n{headers}{end}").into_bytes()
+}
+
+fn posted(headers: &str, body: &str) -> Vec<u8> {
+    let mut bytes = request("POST /api/auth/session HTTP/1.1", headers);
+    bytes.extend(body.as_bytes());
+    bytes
+}
+
+/// E41, E42: what two servers in a row could read differently, and what no client sends.
+fn malformed() -> Vec<(&'static str, Vec<u8>)> {
+    let ping = "GET /api/ping HTTP/1.1";
+    let long = |length: usize| "x".repeat(length);
+    let smuggled = "0\r\n\r\nGET /api/ping HTTP/1.1\r\nhost: localhost:3001\r\n\r\n";
+    let mut cases = vec![
+        ("HTTP/0.9", b"GET /api/ping\r\n\r\n".to_vec()),
+        (
+            "no host",
+            b"GET /api/ping HTTP/1.1\r\nconnection: close\r\n\r\n".to_vec(),
+        ),
+        ("two hosts", request(ping, "host: evil.test\r\n")),
+        (
+            "the same host twice",
+            request(ping, "host: localhost:3001\r\n"),
+        ),
+        (
+            "a foreign absolute form",
+            request("GET http://evil.test/api/ping HTTP/1.1", ""),
+        ),
+        ("CONNECT", request("CONNECT evil.test:443 HTTP/1.1", "")),
+        ("OPTIONS *", request("OPTIONS * HTTP/1.1", "")),
+        ("TRACE", request("TRACE /api/ping HTTP/1.1", "")),
+        ("an unknown method", request("BREW /api/ping HTTP/1.1", "")),
+        (
+            "a method in lower case",
+            request("get /api/ping HTTP/1.1", ""),
+        ),
+        (
+            "an endless method",
+            request(&format!("{} / HTTP/1.1", long(1_000)), ""),
+        ),
+        (
+            "HTTP/2 without asking",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        ),
+        ("HTTP/3.0", request("GET /api/ping HTTP/3.0", "")),
+        (
+            "a TLS hello",
+            b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03".repeat(20),
+        ),
+        ("zeros", vec![0; 4_096]),
+        (
+            "a space in the path",
+            request("GET /api/ping x HTTP/1.1", ""),
+        ),
+        ("a NUL in the path", request("GET /api/ping\0 HTTP/1.1", "")),
+        (
+            "bytes above ASCII in the path",
+            request("GET /api/ping\u{e9} HTTP/1.1", ""),
+        ),
+        (
+            "a path of 70 KB",
+            request(&format!("GET /{} HTTP/1.1", long(70_000)), ""),
+        ),
+        (
+            "a query of 70 KB",
+            request(&format!("GET /api/ping?{} HTTP/1.1", long(70_000)), ""),
+        ),
+        (
+            "a header of 40 KB",
+            request(ping, &format!("x: {}\r\n", long(40_000))),
+        ),
+        (
+            "a header of 400 KB",
+            request(ping, &format!("x: {}\r\n", long(400_000))),
+        ),
+        ("101 headers", request(ping, &"x: x\r\n".repeat(101))),
+        ("1,000 headers", request(ping, &"x: x\r\n".repeat(1_000))),
+        ("a header without name", request(ping, ": x\r\n")),
+        ("a header without colon", request(ping, "x\r\n")),
+        ("a space before the colon", request(ping, "x : y\r\n")),
+        ("a folded header", request(ping, "x: y\r\n z\r\n")),
+        ("a NUL in a header", request(ping, "x: a\0b\r\n")),
+        ("a bare CR in a header", request(ping, "x: a\rb\r\n")),
+        ("a length in words", posted("content-length: ten\r\n", "")),
+        ("a negative length", posted("content-length: -1\r\n", "")),
+        (
+            "a length with a sign",
+            posted("content-length: +5\r\n", "hello"),
+        ),
+        (
+            "two lengths",
+            posted("content-length: 5\r\ncontent-length: 6\r\n", "hello"),
+        ),
+        (
+            "a list of lengths",
+            posted("content-length: 5, 6\r\n", "hello"),
+        ),
+        (
+            "a length beyond numbers",
+            posted("content-length: 99999999999999999999\r\n", "x"),
+        ),
+        (
+            "an unknown coding",
+            posted("transfer-encoding: x\r\n", "hello"),
+        ),
+        (
+            "chunked not last",
+            posted("transfer-encoding: chunked, gzip\r\n", "0\r\n\r\n"),
+        ),
+        (
+            "a chunk of no number",
+            posted("transfer-encoding: chunked\r\n", "zz\r\nx\r\n0\r\n\r\n"),
+        ),
+        (
+            "a chunk beyond numbers",
+            posted(
+                "transfer-encoding: chunked\r\n",
+                "fffffffffffffffff\r\nx\r\n",
+            ),
+        ),
+        (
+            "a negative chunk",
+            posted("transfer-encoding: chunked\r\n", "-1\r\nx\r\n0\r\n\r\n"),
+        ),
+    ];
+    cases.push((
+        "both lengths",
+        posted(
+            "content-length: 4\r\ntransfer-encoding: chunked\r\n",
+            smuggled,
+        ),
+    ));
+    let extension = format!("1;{}\r\nx\r\n0\r\n\r\n", long(200_000));
+    cases.push((
+        "a chunk extension of 200 KB",
+        posted("transfer-encoding: chunked\r\n", &extension),
+    ));
+    cases
+}
+
+#[tokio::test]
+async fn malformed_requests_are_refused_one_by_one_and_nobody_else_notices() {
+    let world = World::new().await;
+    let companion = Companion::start(&world, &[]);
+    for (what, bytes) in malformed() {
+        let answer = companion.exchange(&bytes).await;
+        let is_refused = REFUSED
+            .iter()
+            .any(|start| answer.starts_with(start) && (!start.is_empty() || answer.is_empty()));
+        assert!(is_refused, "{what}: {answer}");
+        let answers = answer.matches("HTTP/1.").count();
+        assert!(
+            answers <= 1,
+            "{what} is read as {answers} requests: {answer}"
+        );
+        assert!(!answer.contains("\"ping\""), "{what}: {answer}");
+    }
+    companion.serves_an_honest_client().await;
+}
+
+#[tokio::test]
+async fn odd_but_honest_requests_are_served() {
+    let world = World::new().await;
+    let companion = Companion::start(&world, &[]);
+    let ping = "GET /api/ping HTTP/1.1";
+    for (what, bytes) in [
+        (
+            "an absolute form",
+            request("GET http://localhost:3001/api/ping HTTP/1.1", ""),
+        ),
+        ("an offer of HTTP/2", request(ping, "upgrade: h2c\r\n")),
+        ("an empty header", request(ping, "x:\r\n")),
+        (
+            "a header of 20 KB",
+            request(ping, &format!("x: {}\r\n", "x".repeat(20_000))),
+        ),
+        ("90 headers", request(ping, &"x: x\r\n".repeat(90))),
+        (
+            "an empty line ahead",
+            [b"\r\n".to_vec(), request(ping, "")].concat(),
+        ),
+    ] {
+        let answer = companion.exchange(&bytes).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{what}: {answer}");
+    }
+    let one = "GET /api/ping HTTP/1.1\r\nhost: localhost:3001\r\n\r\n";
+    let pipelined = format!("{}{PING}", one.repeat(99));
+    let answer = companion.exchange(pipelined.as_bytes()).await;
+    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 100);
+}
+
+/// One kept connection, request after request; the statuses that came.
+async fn flood(companion: &Companion, requests: impl Iterator<Item = String>) -> Vec<u16> {
+    let mut stream = companion.connect().await;
+    let mut statuses = Vec::new();
+    let mut buffer = Vec::new();
+    for request in requests {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        statuses.push(
+            timeout(DEADLINE, answer(&mut stream, &mut buffer))
+                .await
+                .unwrap(),
+        );
+    }
+    statuses
+}
+
+/// Reads one answer with its body; answers its status.
+async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> u16 {
+    loop {
+        let text = String::from_utf8_lossy(buffer);
+        if let Some((head, _)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let whole = head.len() + 4 + length.map_or(0, |length| length.parse().unwrap());
+            let status = head[9..12].parse().unwrap();
+            if buffer.len() >= whole {
+                buffer.drain(..whole);
+                return status;
+            }
+        }
+        assert_ne!(stream.read_buf(buffer).await.unwrap(), 0, "it is kept open");
+    }
+}
+
+fn login(challenge: &str) -> String {
+    let body = format!("handoff_challenge={challenge}");
+    format!(
+        "POST /api/auth/login HTTP/1.1\r\nhost: localhost:3001\r\norigin: http://localhost:3001\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn callback(state: &str) -> String {
+    format!("GET /api/auth/callback?code=c&state={state} HTTP/1.1\r\nhost: localhost:3001\r\n\r\n")
+}
+
+// E46, E47, with the limit off: what a flood of many addresses would cost.
+#[tokio::test]
+async fn floods_of_logins_and_callbacks_leave_memory_flat() {
+    let world = World::new().await;
+    let companion = Companion::start(&world, &[("RATE_LIMIT_PER_MINUTE", "off")]);
+    let challenges = |number: usize| (0..number).map(|_| Handoff::new(&world).challenge());
+    let rounds = async |number: usize| {
+        let logins = flood(&companion, challenges(number).map(|value| login(&value))).await;
+        assert!(logins.iter().all(|status| *status == 303), "{logins:?}");
+        let callbacks = flood(&companion, challenges(number).map(|value| callback(&value))).await;
+        assert!(
+            callbacks.iter().all(|status| *status == 400),
+            "{callbacks:?}"
+        );
+    };
+    // Allocators and caches fill.
+    rounds(1_000).await;
+    world.tenant.reset_journal();
+    let (before, began) = (companion.resident(), Instant::now());
+    rounds(5_000).await;
+    let after = companion.resident();
+    println!(
+        "10,000 requests in {:?}: {before} KiB -> {after} KiB",
+        began.elapsed()
+    );
+    assert!(
+        after.saturating_sub(before) < 8 * 1024,
+        "{before} -> {after} KiB"
+    );
+    assert_eq!(
+        world.tenant.journal(),
+        dev_tenant::JournalSnapshot::default()
+    );
+}
