@@ -21,7 +21,8 @@ pub(crate) use self::flows::{Handoff, SignedIn, claim_body};
 pub(crate) use self::host::Host;
 pub(crate) use self::jar::Topology;
 pub(crate) use self::log::CapturedLog;
-pub(crate) use self::world::{STREAMLIT_ORIGIN, World, eventually};
+pub(crate) use self::provider::SentTo;
+pub(crate) use self::world::{Exchange, STREAMLIT_ORIGIN, World, eventually};
 
 /// How a test makes the provider misbehave.
 pub(crate) type Fault = fn(&mut dev_tenant::FaultPlan);

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::harness::{CapturedLog, Fault, Handoff, Host, World};
+use crate::harness::{Call, CapturedLog, Exchange, Fault, Handoff, Host, World, eventually};
 
 const ACCESS_TOKEN: &str = "canary-of-the-access-token-0123456789";
 const REFRESH_TOKEN: &str = "canary-of-the-refresh-token-0123456789";
@@ -132,7 +132,7 @@ async fn failing_refreshes(world: &World, host: &Host, grant: &str) {
 
 /// Logins that fail, with a code and tokens in them.
 async fn failing_logins(world: &World, canaries: &mut Canaries) {
-    let faults: [Fault; 9] = [
+    let faults: [Fault; 24] = [
         |plan| {
             plan.token.body = patch(&json!({ "access_token": 7, "refresh_token": REFRESH_TOKEN }));
         },
@@ -146,9 +146,26 @@ async fn failing_logins(world: &World, canaries: &mut Canaries) {
         |plan| plan.token.error = Some("invalid_grant".into()),
         |plan| plan.token.omit_id_token = true,
         |plan| plan.authorize.error = Some("access_denied".into()),
+        |plan| plan.authorize.wrong_iss = Some("https://evil.test/".into()),
+        |plan| plan.authorize.omit_iss = true,
+        |plan| plan.id_token.alg_none = true,
+        |plan| plan.id_token.wrong_key = true,
+        |plan| plan.id_token.es256 = true,
+        |plan| plan.id_token.hs256_secret = Some(APP_CLIENT_SECRET.into()),
+        |plan| plan.id_token.header = patch(&json!({ "kid": "unknown" })),
+        |plan| plan.id_token.claims = patch(&json!({ "sub": null })),
+        |plan| plan.id_token.claims = patch(&json!({ "nonce": ACCESS_TOKEN })),
+        |plan| plan.id_token.claims = patch(&json!({ "iss": REFRESH_TOKEN })),
+        |plan| plan.id_token.claims = patch(&json!({ "exp": 1 })),
+        |plan| plan.token.body = patch(&json!({ "id_token": ACCESS_TOKEN })),
+        |plan| plan.token.body = patch(&json!({ "expires_in": ACCESS_TOKEN })),
+        |plan| plan.token.body = patch(&json!({ "error": ACCESS_TOKEN })),
+        |plan| plan.token.status = Some(500),
     ];
     for fault in faults {
         world.tenant.faults().reset();
+        // The pause before keys are fetched again.
+        world.clock.advance(60);
         world.tenant.faults().set(known_tokens);
         world.tenant.faults().set(fault);
         let browser = world.browser();
@@ -161,44 +178,143 @@ async fn failing_logins(world: &World, canaries: &mut Canaries) {
         let answer = browser.arrive(&callback).await;
         assert!(!answer.status.is_redirection(), "{}", answer.status);
     }
+    world.tenant.faults().reset();
+}
+
+/// Secrets in places where they do not belong, and requests that are refused with one in
+/// them: what is wrong with a request is said without repeating it.
+async fn misplaced_secrets(world: &World, canaries: &mut Canaries) {
+    const STRAY: &str = "canary-of-a-stray-secret-0123456789";
+    canaries.add("stray secret", STRAY);
+    let (browser, host) = (world.browser(), Host::new(world));
+    canaries.add("host verifier", host.verifier.clone());
+    for path in [
+        "/",
+        "/api/auth/me",
+        "/api/auth/login",
+        "/api/auth/callback",
+        "/api/auth/logout",
+        "/streamlit",
+        "/nowhere",
+    ] {
+        let query = format!("access_token={STRAY}&code={STRAY}&state={STRAY}&error={STRAY}");
+        browser.open(&format!("{path}?{query}")).await;
+        browser.page_get(&format!("{path}/{STRAY}")).await;
+        let call = Call::navigation(path, "none")
+            .header("authorization", format!("Bearer {STRAY}"))
+            .header("cookie", format!("component-auth0={STRAY}; x={STRAY}"))
+            .header("origin", format!("https://{STRAY}"))
+            .header("user-agent", STRAY)
+            .header("referer", format!("http://localhost:3001/?code={STRAY}"))
+            .header("x-request-id", STRAY);
+        browser.send(call).await;
+    }
+    for path in [
+        "/api/auth/redeem",
+        "/api/auth/token",
+        "/api/auth/session",
+        "/api/auth/revoke",
+        "/api/auth/ticket",
+        "/api/auth/handoff",
+        "/api/auth/watch",
+        "/api/auth/logout",
+        "/api/auth/backchannel-logout",
+    ] {
+        let stray = json!({
+            "grant": STRAY, "ticket": STRAY, "verifier": STRAY, "challenge": STRAY,
+            "host_origin": STRAY, "origin": STRAY, "audience": STRAY, "scope": STRAY,
+        });
+        browser.frame_post(path, &stray).await;
+        host.post(path, &stray).await;
+        let strange = host.showing(vec![format!("Bearer {STRAY}")]);
+        strange.post(path, &stray).await;
+        let json = [("content-type", "application/json")];
+        let broken = format!("{{\"ticket\": \"{STRAY}\", \"grant\": ");
+        host.send(path, &json, broken).await;
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let logout_token = format!("logout_token={STRAY}.{STRAY}.{STRAY}");
+        strange.send(path, &form, logout_token).await;
+    }
+}
+
+/// Above the limit: the request that is refused has a code in it.
+async fn limited(world: &World, canaries: &mut Canaries) {
+    let world = world.restarted(&[("RATE_LIMIT_PER_MINUTE", "1")]);
+    let browser = world.browser();
+    let authorize = browser.begin_page().await;
+    let callback = browser.authenticate(&authorize, "ada").await;
+    canaries.add("code", parameter(&callback, "code"));
+    canaries.add("state", parameter(&callback, "state"));
+    world.browser().arrive(&callback).await;
+    let answer = browser.arrive(&callback).await;
+    answer.assert_page(429, "rate_limited");
 }
 
 #[tokio::test]
 async fn no_secret_is_in_the_log_or_in_an_answer_but_where_it_belongs() {
     let log = CapturedLog::start();
-    let world = World::with(&[("LOGOUT_ID_TOKEN_HINT", "true")]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let audit = directory.path().join("audit.log");
+    let settings = [
+        ("LOGOUT_ID_TOKEN_HINT", "true"),
+        ("AUDIT_LOG", audit.to_str().unwrap()),
+    ];
+    let world = World::with(&settings).await;
     let mut canaries = Canaries::of(&world);
     every_flow(&world, &mut canaries).await;
     failing_logins(&world, &mut canaries).await;
+    misplaced_secrets(&world, &mut canaries).await;
+    limited(&world, &mut canaries).await;
     let log = log.text();
     assert!(log.contains("a person signed in"), "the log is caught");
     assert!(log.lines().count() > 100, "at every level");
     canaries.assert_none_in(&log, "the log", &[]);
+    // Where a JWT begins; the exchanges' own are looked at one by one.
+    assert!(!log.contains("eyJ"), "{log}");
+    let metrics = world.browser().page_get("/metrics").await.body;
+    assert!(
+        metrics.contains("component_auth0_logins_failed"),
+        "{metrics}"
+    );
+    canaries.assert_none_in(&metrics, "the metrics", &[]);
+    let reported = async || {
+        let lines = std::fs::read_to_string(&audit).unwrap_or_default();
+        lines.contains("\"logout\"") && lines.contains("\"host_credential_refused\"")
+    };
+    eventually(reported).await;
+    let audit = std::fs::read_to_string(&audit).unwrap();
+    canaries.assert_none_in(&audit, "the audit log", &[]);
+    assert!(!audit.contains("eyJ"), "{audit}");
     for exchange in world.exchanges.lock().unwrap().iter() {
-        let place = format!("the answer of {}", exchange.path.split('?').next().unwrap());
-        let (body, location) = if exchange.to_browser {
-            // The first two are for the frame, state and nonce for the provider.
-            (
-                vec!["ticket", "sign-out key"],
-                vec!["state", "nonce", "ID token"],
-            )
-        } else {
-            (vec!["access token", "grant"], vec![])
-        };
-        canaries.assert_none_in(&exchange.answer.body, &place, &body);
-        canaries.assert_none_in(exchange.answer.header("location"), &place, &location);
-        for (name, value) in &exchange.answer.headers {
-            if !["location", "set-cookie"].contains(&name.as_str()) {
-                canaries.assert_none_in(
-                    value.to_str().unwrap(),
-                    &format!("{name} of {place}"),
-                    &[],
-                );
-            }
+        assert_exchange(&canaries, exchange);
+    }
+}
+
+/// Each secret goes to whom it is for, and in the place that is for it.
+#[track_caller]
+fn assert_exchange(canaries: &Canaries, exchange: &Exchange) {
+    let answer = &exchange.answer;
+    let place = format!("the answer of {}", exchange.path.split('?').next().unwrap());
+    let (body, location) = if exchange.to_browser {
+        assert!(!answer.body.contains("eyJ"), "a JWT in {place}");
+        // The first two are for the frame, state and nonce for the provider.
+        (
+            vec!["ticket", "sign-out key"],
+            vec!["state", "nonce", "ID token"],
+        )
+    } else {
+        (vec!["access token", "grant"], vec![])
+    };
+    canaries.assert_none_in(&answer.body, &place, &body);
+    canaries.assert_none_in(answer.header("location"), &place, &location);
+    for (name, value) in &answer.headers {
+        if !["location", "set-cookie"].contains(&name.as_str()) {
+            let value = value.to_str().unwrap();
+            canaries.assert_none_in(value, &format!("{name} of {place}"), &[]);
         }
-        for cookie in exchange.answer.set_cookies() {
-            let own = ["session cookie", "transaction cookie"];
-            canaries.assert_none_in(cookie.value(), &format!("a cookie of {place}"), &own);
-        }
+    }
+    for cookie in answer.set_cookies() {
+        let own = ["session cookie", "transaction cookie"];
+        canaries.assert_none_in(cookie.value(), &format!("a cookie of {place}"), &own);
     }
 }
