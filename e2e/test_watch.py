@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # A browser opens six connections to a host on HTTP/1.1 (G15).
 _TABS: Final = 7
+_EACH: Final = 3
 # Alone it takes some hundredths of a second; a machine with two cores runs five programs.
 _AT_ONCE_MS: Final = 5_000
 
@@ -77,6 +78,24 @@ def test_frame_hears_of_an_end_after_the_companion_was_restarted(visitor: Visito
     other.sign_out()
     hears_of_the_end(tab)
     tab.is_signed_out()
+
+
+def test_frames_hear_of_a_logout_where_the_browser_refuses_locks(visitor: Visitor) -> None:
+    visitor.context.add_init_script(
+        """Object.defineProperty(Navigator.prototype, "locks", {
+            get() { throw new DOMException("refused", "SecurityError"); },
+        });"""
+    )
+    first = visitor.open()
+    first.sign_in("ada")
+    second = visitor.open()
+    second.is_signed_in("ada")
+    third = visitor.open()
+    third.is_signed_in("ada")
+    assert watches(visitor) == _EACH, "each for itself"
+    third.sign_out()
+    hears_of_the_end(first)
+    hears_of_the_end(second)
 
 
 def hears_of_the_end(tab: Tab) -> None:
