@@ -30,6 +30,7 @@ class Server(ThreadingHTTPServer):
     """Counts its connections."""
 
     daemon_threads = True
+    request_queue_size = 128
     connections = 0
 
     def get_request(self) -> tuple[Any, Any]:

@@ -21,6 +21,7 @@ APPS = sorted(
 @pytest.fixture(params=APPS, ids=lambda path: path.stem)
 def at(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.syspath_prepend(request.param.parent)
+    monkeypatch.setenv("REMOTE_API_BASE_URL", "http://localhost:8888")
     # Some of the apps put their own in its place, and this process runs other tests too.
     monkeypatch.setattr(BackChannel, "_exchange", BackChannel._exchange)
     return AppTest.from_file(str(request.param), default_timeout=60)

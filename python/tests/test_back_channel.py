@@ -149,12 +149,15 @@ def test_an_answer_of_another_form_is_no_answer(change: dict[str, Any]) -> None:
         standing(lambda _: httpx.Response(200, json={**good, **change}))
 
 
-def test_a_closed_connection_is_tried_once_more_except_for_a_redeem() -> None:
+@pytest.mark.parametrize("cut", [httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError])
+def test_a_cut_connection_is_tried_once_more_except_for_a_redeem(
+    cut: type[httpx.TransportError],
+) -> None:
     calls: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         calls.append(request.url.path)
-        raise httpx.RemoteProtocolError("server disconnected")
+        raise cut("server disconnected")
 
     with pytest.raises(CompanionUnavailable):
         standing(answer)
@@ -163,6 +166,35 @@ def test_a_closed_connection_is_tried_once_more_except_for_a_redeem() -> None:
     with pytest.raises(CompanionUnavailable):
         channel(answer).redeem("ticket", Sealed("verifier"))
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("slow", [httpx.ConnectTimeout, httpx.ReadTimeout, httpx.ConnectError])
+def test_a_companion_that_is_slow_or_down_is_not_tried_twice(
+    slow: type[httpx.TransportError],
+) -> None:
+    calls: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        calls.append(request.url.path)
+        raise slow("a page waits for this")
+
+    with pytest.raises(CompanionUnavailable):
+        standing(answer)
+    assert len(calls) == 1
+
+
+def test_a_replica_that_goes_away_is_not_noticed() -> None:
+    calls: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        calls.append(request.url.path)
+        if len(calls) == 1:
+            raise httpx.ReadError("connection reset")
+        return httpx.Response(200, json={"access_token": "t", "expires_at": 1})
+
+    token = channel(answer).access_token(Sealed("g"), audience=None, scope=None, min_ttl=60)
+    assert token.value.reveal() == "t"
+    assert len(calls) == 2
 
 
 def test_a_call_carries_the_hosts_credential_and_json() -> None:

@@ -45,6 +45,7 @@ MAX_BODY_BYTES: Final = 1 << 20
 """Far above any real answer; stops a stream without end from filling this server's memory."""
 
 _NO_CONTENT: Final = object()
+_CUT: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
 _TIMEOUT: Final = httpx.Timeout(CALL_SECONDS, connect=2.0, pool=2.0)
 _LIMITS: Final = httpx.Limits(
@@ -162,11 +163,11 @@ class BackChannel:
         for attempt in range(attempts):
             try:
                 return self._exchange(path, body)
-            except httpx.RemoteProtocolError:
-                # The companion closed a kept-alive connection as we wrote to it.
-                if attempt + 1 == attempts:
-                    break
             except httpx.HTTPError as error:
+                # A kept-alive connection that the companion closed as we wrote to it, or one
+                # of its replicas that went away: the next connection leads to another.
+                if isinstance(error, _CUT) and attempt + 1 < attempts:
+                    continue
                 _log.warning("companion %s: %s", path, _kind(error))
                 break
         raise CompanionUnavailable
