@@ -6,7 +6,7 @@ use dev_tenant::APP_CLIENT_ID;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::harness::{Answer, Host, SignedIn, World};
+use crate::harness::{Answer, Host, SignedIn, StoreFaults, World};
 
 pub(crate) const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const PATH: &str = "/api/auth/backchannel-logout";
@@ -165,6 +165,28 @@ async fn a_logout_token_counts_once() {
     let token = signed(&world, &good_claims(&world, "jti-1"));
     assert_eq!(deliver(&world, &token).await.status, StatusCode::OK);
     deliver(&world, &token).await.assert(400, "invalid_request");
+}
+
+// The provider sends it again, and then it must not pass for a replay.
+#[tokio::test]
+async fn a_logout_token_that_met_a_fault_of_the_store_counts_the_next_time() {
+    for operation in ["sessions_of_provider_session", "end_session", "put_handle"] {
+        let world = World::new().await;
+        let faults = StoreFaults::default();
+        let world = world.behind(|store| faults.before(store));
+        let someone = signed_in(&world, "ada").await;
+        let token = signed(&world, &good_claims(&world, "jti-1"));
+        faults.fail(operation, 0, 1);
+        let answer = deliver(&world, &token).await;
+        answer.assert(503, "store_unavailable");
+        assert!(!answer.header("retry-after").is_empty());
+        someone.host.session(someone.grant()).await.ok();
+        let again = deliver(&world, &token).await;
+        assert_eq!(again.status, StatusCode::OK, "{operation}: {}", again.body);
+        let ended = someone.host.session(someone.grant()).await;
+        ended.assert(401, "session_ended");
+        deliver(&world, &token).await.assert(400, "invalid_request");
+    }
 }
 
 #[tokio::test]

@@ -261,6 +261,37 @@ async fn of_many_deliveries_at_once_one_sends_the_code() {
     assert_eq!((sessions, code_requests(&world)), (1, 1));
 }
 
+// G14: the second delivery must not be told "signed in" while the first one fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_delivery_of_a_login_that_fails_is_told_so() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let callback = returning(&browser, "ada").await;
+    world.tenant.faults().set(|plan| {
+        plan.slow_ms.insert("token".into(), 100);
+        plan.token.error = Some("invalid_grant".into());
+    });
+    let mut deliveries = JoinSet::new();
+    for _ in 0..10 {
+        let (twin, callback) = (world.browser(), callback.clone());
+        twin.jar.copy_from(&browser.jar);
+        deliveries.spawn(async move { twin.arrive(&callback).await });
+    }
+    let answers = deliveries.join_all().await;
+    for answer in &answers {
+        assert!(answer.status.is_client_error() || answer.status.is_server_error());
+        assert!(!answer.sets_session_cookie());
+    }
+    let of_others = answers.iter().filter(|answer| answer.status == 409);
+    assert_eq!(of_others.count(), 9, "login_refused");
+    assert_eq!(code_requests(&world), 1);
+    // And later, from the browser's history.
+    browser
+        .arrive(&callback)
+        .await
+        .assert_page(409, "login_refused");
+}
+
 // D33: values of two tabs are never swapped.
 #[tokio::test]
 async fn two_logins_of_one_browser_finish_each_on_its_own() {
@@ -311,6 +342,26 @@ async fn signing_in_as_somebody_else_ends_the_former_session() {
     browser.page_login("grace").await;
     assert_eq!(signed_in_as(&browser).await.as_deref(), Some("auth0|grace"));
     assert_eq!(signed_in_as(&thief).await, None, "the old cookie is dead");
+    // What it could still refresh with, the provider takes no more.
+    eventually(async || world.tenant.journal().requests_to("revoke") == 1).await;
+}
+
+// A18: the same where the frame has the cookie, and the host the grant.
+#[tokio::test]
+async fn a_change_of_person_ends_the_former_session_in_page_frame_and_host() {
+    let world = World::new().await;
+    let former = world.signed_in("ada").await;
+    let browser = &former.browser;
+    browser.provider.forget();
+    let host = Host::new(&world);
+    let latter = browser.sign_in_frame(&world, &host, "grace").await;
+    assert_eq!(latter["user"]["name"], "Grace Hopper");
+    assert_eq!(signed_in_as(browser).await.as_deref(), Some("auth0|grace"));
+    let ended = former.host.session(former.grant()).await;
+    ended.assert(401, "session_ended");
+    assert_eq!(ended.json()["reason"], "replaced");
+    eventually(async || world.tenant.journal().requests_to("revoke") == 1).await;
+    browser.ticket(&host).await.ok();
 }
 
 #[tokio::test]

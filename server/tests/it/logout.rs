@@ -4,7 +4,9 @@ use http::{Method, StatusCode};
 use serde_json::json;
 use url::Url;
 
-use crate::harness::{Answer, Browser, Call, Handoff, Host, SignedIn, World, eventually};
+use crate::harness::{
+    Answer, Browser, Call, Handoff, Host, SignedIn, StoreFaults, World, eventually,
+};
 
 async fn by_frame(browser: &Browser) -> Answer {
     browser.frame_post("/api/auth/logout", &json!({})).await
@@ -350,4 +352,60 @@ async fn a_login_after_the_hosts_logout_asks_for_the_person_anew() {
     by_frame(&someone.browser).await;
     let authorize = someone.browser.begin_popup(&Handoff::new(&world)).await;
     assert_eq!(prompt(&authorize), None, "the provider's session was ended");
+}
+
+// Siblings first: as long as the own session lives, whoever signed out can try again.
+#[tokio::test]
+async fn a_logout_that_fails_half_way_can_be_tried_again_and_then_ends_all() {
+    let world = World::new().await;
+    let faults = StoreFaults::default();
+    let world = world.behind(|store| faults.before(store));
+    let someone = world.signed_in("ada").await;
+    let (frame, host) = second_app(&world, &someone).await;
+    for passing in [0, 1] {
+        faults.fail("end_session", passing, 1);
+        let answer = by_frame(&someone.browser).await;
+        answer.assert(503, "store_unavailable");
+        assert!(answer.set_cookies().is_empty(), "the person keeps the key");
+        someone.host.session(someone.grant()).await.ok();
+    }
+    by_frame(&someone.browser).await.ok();
+    assert_eq!(is_signed_in(&someone).await, [false; 3]);
+    frame.ticket(&host).await.assert(401, "not_authenticated");
+}
+
+#[tokio::test]
+async fn nothing_that_led_to_a_session_leads_anywhere_after_its_end() {
+    let world = World::new().await;
+    let someone = world.signed_in("ada").await;
+    let ticket = async || {
+        let minted = someone.browser.ticket(&someone.host).await.ok();
+        minted["ticket"].as_str().unwrap().to_owned()
+    };
+    let second = someone.host.redeem(&ticket().await).await.ok();
+    let unspent = ticket().await;
+    by_frame(&someone.browser).await.ok();
+    for grant in [someone.grant(), second["grant"].as_str().unwrap()] {
+        for answer in [
+            someone.host.session(grant).await,
+            someone.host.token(grant).await,
+        ] {
+            answer.assert(401, "session_ended");
+            assert_eq!(answer.json()["reason"], "signed_out");
+        }
+    }
+    someone
+        .host
+        .redeem(&unspent)
+        .await
+        .assert(400, "invalid_ticket");
+    let revoked = || world.tenant.journal().requests_to("revoke");
+    eventually(async || revoked() == 1).await;
+    let key = &someone.frame["sign_out_key"];
+    let again = world
+        .browser()
+        .frame_post("/api/auth/logout", &json!({ "sign_out_key": key }))
+        .await;
+    assert_eq!(again.ok()["logout_url"], json!(null));
+    assert_eq!(revoked(), 1);
 }

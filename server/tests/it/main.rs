@@ -34,6 +34,7 @@ mod metrics;
 mod pages;
 mod pong;
 mod rate_limits;
+mod refresh;
 mod refusals;
 mod route_headers;
 mod replicas;

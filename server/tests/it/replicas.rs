@@ -296,6 +296,22 @@ async fn a_lease_of_a_holder_that_died_is_waited_for_and_then_taken() {
     assert_eq!(replicas.refreshes(), 1);
 }
 
+// A provider that takes longer than a lease lasts: the holder renews it all the while.
+#[tokio::test]
+async fn a_lease_is_kept_as_long_as_its_holder_works() {
+    let replicas = Replicas::start().await;
+    let someone = replicas.a.signed_in("ada").await;
+    replicas.a.clock.advance(301);
+    replicas.slow_tokens(7_000);
+    let at_both = [&replicas.a, &replicas.b].map(|world| someone.host.before(world));
+    let (one, other) = tokio::join!(
+        at_both[0].token(someone.grant()),
+        at_both[1].token(someone.grant())
+    );
+    assert_eq!(one.ok(), other.ok());
+    assert_eq!(replicas.refreshes(), 1);
+}
+
 // E34, E35: the provider has rotated, and nobody has stored what it gave.
 #[tokio::test]
 async fn a_holder_that_is_killed_in_mid_refresh_costs_nobody_the_session() {
@@ -337,7 +353,10 @@ async fn a_replica_that_is_killed_in_mid_login_leaves_it_to_the_other() {
     let poll = doomed.send(async move { frame.claim(&waiting, &app).await });
     frame_is_waiting(&doomed.world).await;
     doomed.kill();
-    assert!(poll.await.is_err_and(|end| end.is_cancelled()), "the poll was cut");
+    assert!(
+        poll.await.is_err_and(|end| end.is_cancelled()),
+        "the poll was cut"
+    );
 
     let callback = browser.authenticate(&authorize, "ada").await;
     let browser = browser.before(&replicas.b);
