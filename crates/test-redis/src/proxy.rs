@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+/// How a message of a subscription begins (RESP2).
+const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage";
+
 /// What the proxy does to the bytes from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -21,11 +24,12 @@ pub enum Fault {
     Delay(Duration),
     /// Of the next piece of a reply so many bytes arrive, then its connection is cut; all is
     /// well again after that. With 0 the server has obeyed and the client never hears of it.
+    /// Messages of a subscription are no replies.
     CutReply(usize),
     /// Of the next piece of a command so many bytes arrive, then its connection is cut; all
     /// is well again after that. With 0 the server never hears of it.
     CutCommand(usize),
-    /// The next reply is these bytes instead; all is well again after that.
+    /// Every reply is these bytes instead.
     Answer(&'static [u8]),
 }
 
@@ -183,7 +187,7 @@ impl Pump {
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
             let piece = &buffer[..length];
-            let passed = match self.passage() {
+            let passed = match self.passage(piece) {
                 Passage::Whole => to.write(piece),
                 Passage::Nothing => true,
                 Passage::Later(delay) => {
@@ -203,13 +207,14 @@ impl Pump {
         to.close();
     }
 
-    fn passage(&self) -> Passage {
+    fn passage(&self, piece: &[u8]) -> Passage {
         let mut state = locked(&self.state);
         let passage = match (state.fault, self.replies) {
             (Fault::BlackHole, _) => Passage::Nothing,
             (Fault::Delay(delay), true) => return Passage::Later(delay),
+            (Fault::CutReply(_), true) if piece.starts_with(MESSAGE) => return Passage::Whole,
             (Fault::CutReply(kept), true) | (Fault::CutCommand(kept), false) => Passage::Cut(kept),
-            (Fault::Answer(bytes), true) => Passage::Instead(bytes),
+            (Fault::Answer(bytes), true) => return Passage::Instead(bytes),
             _ => return Passage::Whole,
         };
         if state.fault != Fault::BlackHole {
@@ -271,6 +276,7 @@ mod tests {
         assert_ne!(ask(&proxy), whole);
         proxy.set(Fault::Answer(b"-LOADING wait\r\n"));
         assert_eq!(ask(&proxy), Some("-LOADING wait\r\n".to_owned()));
+        proxy.set(Fault::None);
         assert_eq!(ask(&proxy), whole);
     }
 }

@@ -63,24 +63,24 @@ impl Scripts {
 
 /// Makes operation ids: unique over all replicas, not secret.
 pub(super) struct Operations {
-    instance: [u8; 16],
+    instance: String,
     next: AtomicU64,
 }
 
 impl Operations {
     pub(super) fn new() -> Self {
-        let mut instance = [0; 16];
+        let mut instance = [0; 8];
         aws_lc_rs::rand::fill(&mut instance)
             .unwrap_or_else(|_| unreachable!("aws-lc's generator does not fail"));
         Self {
-            instance,
+            instance: hex(&instance),
             next: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn next(&self) -> Vec<u8> {
+    pub(super) fn next(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        [self.instance.as_slice(), &number.to_be_bytes()].concat()
+        format!("{}-{number}", self.instance)
     }
 }
 

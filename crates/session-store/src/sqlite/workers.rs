@@ -20,8 +20,12 @@ use crate::store::StoreError;
 const READERS: usize = 2;
 /// Calls that wait for a thread; one more is refused at once.
 const QUEUE: usize = 1024;
-/// How long a call may wait for its answer.
-const CALL_DEADLINE: Duration = Duration::from_secs(2);
+/// How long a call may wait for its turn. It then waits for the file's lock at most
+/// `BUSY_TIMEOUT`, so that who is told "unavailable" is told before the deadline, and a write
+/// that was refused is not done afterwards.
+const TURN_DEADLINE: Duration = Duration::from_millis(1500);
+/// How long a caller waits in all: only a disk that hangs takes so long.
+const CALL_DEADLINE: Duration = Duration::from_millis(2500);
 
 type Job = Box<dyn FnOnce(&DatabaseFile, usize) + Send>;
 
@@ -81,7 +85,7 @@ async fn call<T: Send + 'static>(
         if reply.is_closed() {
             return;
         }
-        let result = if asked.elapsed() < CALL_DEADLINE {
+        let result = if asked.elapsed() < TURN_DEADLINE {
             file.with(seat, work)
         } else {
             Err(unavailable("the session store is too busy"))
