@@ -184,10 +184,10 @@ impl Watcher {
     fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
         stream::unfold(Some(self), |watcher: Option<Self>| async move {
             let mut watcher = watcher?;
-            let Some(watched) = watcher.next().await else {
+            let Some(last_word) = watcher.next().await else {
                 return Some((Ok(WHITE_SPACE), Some(watcher)));
             };
-            let end = serde_json::to_vec(&watched)
+            let end = serde_json::to_vec(&last_word)
                 .unwrap_or_else(|_| unreachable!("it has string keys and plain values"));
             Some((Ok(end.into()), None))
         })
