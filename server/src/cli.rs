@@ -139,7 +139,7 @@ async fn serve_companion(
     lookup: &Lookup,
     dev: bool,
 ) -> anyhow::Result<Outcome> {
-    telemetry::start(settings.log_format, lookup);
+    let telemetry = telemetry::start(settings.log_format, lookup)?;
     open_files::raise_limit();
     settings
         .warnings
@@ -174,23 +174,28 @@ async fn serve_companion(
     };
     let operator = operator_listener(&settings).await?;
     let state = AppState::new(settings, outside)?;
-    let closing = state.closing().clone();
-    if let Some(listener) = operator {
-        let (router, closing) = (operator_router(state.clone()), closing.clone());
-        tokio::spawn(async move { serve::serve(listener, router, &closing).await });
-    }
-    tokio::spawn(warn_if_unusable(state.sessions().clone()));
-    tokio::spawn(upkeep::for_ever(
-        state.sessions().clone(),
-        state.metrics().clone(),
-    ));
-    tokio::spawn(state.clone().warm_up());
+    let (closing, audit) = (state.closing().clone(), state.audit().clone());
+    start_beside(&state, operator);
     // With PORT=0 the system has chosen one.
     let address = listener.local_addr()?;
     tracing::info!("component-auth0 listening on {address}, reached as {base}");
     tokio::spawn(close_on_signals(closing.clone()));
     serve::serve(listener, router(state), &closing).await?;
+    audit.flush().await;
+    telemetry.end().await;
     Ok(Outcome::Done)
+}
+
+/// What goes on beside the requests.
+fn start_beside(state: &AppState, operator: Option<TcpListener>) {
+    let (sessions, metrics) = (state.sessions().clone(), state.metrics().clone());
+    tokio::spawn(warn_if_unusable(sessions.clone()));
+    tokio::spawn(upkeep::for_ever(sessions, metrics));
+    tokio::spawn(state.clone().warm_up());
+    if let Some(listener) = operator {
+        let (router, closing) = (operator_router(state.clone()), state.closing().clone());
+        tokio::spawn(async move { serve::serve(listener, router, &closing).await });
+    }
 }
 
 /// A SQLite file is opened now: one that cannot be is a mistake. A Redis is connected to when

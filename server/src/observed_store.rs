@@ -28,6 +28,7 @@ use tracing::Instrument as _;
 
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Label as _, StoreFault, StoreOperation as Operation};
+use crate::telemetry::TRACE;
 
 /// A request has a handful of calls; a person waits no longer than this for one.
 pub const DEADLINE: Duration = Duration::from_secs(2);
@@ -63,7 +64,7 @@ impl ObservedStore {
         };
         let began = Instant::now();
         let span = tracing::debug_span!(
-            target: "component_auth0::trace",
+            target: TRACE,
             "store call",
             operation = operation.as_str()
         );

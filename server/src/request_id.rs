@@ -17,6 +17,7 @@ use tracing::{Instrument as _, Span};
 use crate::client_address::ClientAddress;
 use crate::sessions::Sessions;
 use crate::state::Config;
+use crate::telemetry::TRACE;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -62,7 +63,8 @@ pub fn of_this_request<F: Future>(work: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Names the request, and logs it without its query, headers or body: secrets travel there.
+/// Names the request, and logs it without its path, query, headers or body: secrets travel
+/// there, in a path by mistake. The route says which of our paths it was.
 pub async fn name_request(
     State(sessions): State<Sessions>,
     State(config): State<Config>,
@@ -79,7 +81,7 @@ pub async fn name_request(
         "request",
         request_id = %id,
         method = %request.method(),
-        path = request.uri().path(),
+        route = route(&request),
     );
     let trace = span.in_scope(|| trace_span(&request, &id));
     let answering = next.run(request).instrument(trace.clone());
@@ -97,14 +99,17 @@ pub async fn name_request(
     response
 }
 
+/// One of our own routes, with its placeholders: never what somebody asked for.
+pub(crate) fn route(request: &Request) -> &str {
+    let matched = request.extensions().get::<MatchedPath>();
+    matched.map_or("unmatched", MatchedPath::as_str)
+}
+
 /// What is exported of a request, where traces are: see [`crate::telemetry`].
 fn trace_span(request: &Request, id: &RequestId) -> Span {
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str);
+    let route = route(request);
     tracing::debug_span!(
-        target: "component_auth0::trace",
+        target: TRACE,
         "request",
         otel.name = format!("{} {route}", request.method()),
         otel.kind = "server",

@@ -48,7 +48,7 @@ pub(super) async fn run(options: Tenant) -> anyhow::Result<Outcome> {
         Ok(prepared) => prepared,
         Err(problems) => return Ok(Outcome::Misconfigured(problems)),
     };
-    telemetry::start(LogFormat::Text, &Lookup::environment());
+    let _telemetry = telemetry::start(LogFormat::Text, &Lookup::environment())?;
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}: is the port taken? use --port"))?;

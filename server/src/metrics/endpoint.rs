@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
@@ -10,6 +10,7 @@ use http::{StatusCode, header};
 use super::Metrics;
 use super::labels::{Limit, Route, StatusClass};
 use crate::auth::watch::Watching;
+use crate::request_id::route;
 use crate::state::Handoff;
 
 /// Prometheus asks for this among others, and reads it.
@@ -35,13 +36,9 @@ pub async fn count_request(
     request: Request,
     next: Next,
 ) -> Response {
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str);
     let mut counting = Counting {
         metrics,
-        route: Route(route.to_owned()),
+        route: Route(route(&request).to_owned()),
         began: Instant::now(),
         status: StatusClass::Aborted,
     };

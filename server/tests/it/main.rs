@@ -11,6 +11,7 @@
 
 mod harness;
 
+mod audit;
 mod backchannel;
 mod callback;
 mod check_api;
@@ -36,8 +37,8 @@ mod pong;
 mod rate_limits;
 mod refresh;
 mod refusals;
-mod route_headers;
 mod replicas;
+mod route_headers;
 mod service_tokens;
 mod session;
 mod ticket;

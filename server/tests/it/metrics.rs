@@ -260,7 +260,9 @@ async fn the_names_of_the_metrics_stay() {
 
 #[tokio::test]
 async fn those_whom_a_limit_turns_away_are_counted() {
-    let world = World::new().await.restarted(&[("RATE_LIMIT_PER_MINUTE", "1")]);
+    let world = World::new()
+        .await
+        .restarted(&[("RATE_LIMIT_PER_MINUTE", "1")]);
     let browser = world.browser();
     browser.open("/api/auth/login").await;
     assert_eq!(world.count("limits_hit_total{limit=\"rate\"}"), 0.0);
