@@ -41,6 +41,7 @@ mod replicas;
 mod route_headers;
 mod service_tokens;
 mod session;
+mod telemetry;
 mod ticket;
 mod token;
 mod watch;
