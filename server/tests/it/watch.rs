@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use server::auth::watch::Watching;
 use tokio::time::Instant;
 
-use crate::harness::{Answer, Browser, Call, Host, SignedIn, World};
+use crate::harness::{Answer, Browser, Call, Host, SignedIn, StoreFaults, World};
 
 const PATH: &str = "/api/auth/watch";
 
@@ -177,6 +177,40 @@ async fn a_session_that_is_used_is_watched_beyond_its_first_expiry() {
     let (answer, seconds) = passing(&world, frame, another_tab).await;
     assert_eq!(answer.ok(), ended("expired"));
     assert!((1_000..=1_001).contains(&seconds), "{seconds}");
+}
+
+// E60: trouble with the store ends nobody's session, and makes no end unheard.
+#[tokio::test(start_paused = true)]
+async fn a_look_that_the_store_does_not_answer_is_made_up_for_later() {
+    let faults = StoreFaults::default();
+    let world = World::new().await.behind(|store| faults.before(store));
+    let someone = world.signed_in("ada").await;
+    let frame = held(&world, &someone).await;
+    let began = Instant::now();
+    let looks = faults.calls("load_session");
+    faults.fail("load_session", 0, 2);
+    someone.host.revoke(someone.grant()).await;
+    assert_eq!(frame.await.ok(), ended("signed_out"));
+    assert_eq!(faults.calls("load_session") - looks, 3);
+    let seconds = began.elapsed().as_secs();
+    assert!(
+        (20..=60).contains(&seconds),
+        "with the beats, not at once: {seconds}"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_the_first_look_is_no_401() {
+    let faults = StoreFaults::default();
+    let world = World::new().await.behind(|store| faults.before(store));
+    let someone = world.signed_in("ada").await;
+    for operation in ["find", "load_session"] {
+        faults.fail(operation, 0, 1);
+        let answer = watch(&someone.browser, &body(&someone)).await;
+        answer.assert(503, "store_unavailable");
+        assert_eq!(Watching::from_ref(&world.state).count(), 0);
+    }
+    drop(held(&world, &someone).await);
 }
 
 #[tokio::test]
