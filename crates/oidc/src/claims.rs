@@ -190,3 +190,26 @@ impl Claims {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_is_the_most_that_clocks_may_differ() {
+        for (seconds, is_good) in [
+            (0, true),
+            (60, true),
+            (61, false),
+            (300, false),
+            (u64::MAX, false),
+        ] {
+            assert_eq!(
+                ClockSkew::from_seconds(seconds).is_ok(),
+                is_good,
+                "{seconds}"
+            );
+        }
+        assert_eq!(ClockSkew::default().seconds(), 60);
+    }
+}

@@ -282,6 +282,9 @@ mod tests {
             format!("{header}.{payload}%2e{signature}"),
             format!("{header}.{payload}\u{ff0e}{signature}"),
             format!("{header}.{payload}.+/{signature}"),
+            // Nothing of the payload is decoded before the signature: this is found without.
+            format!("{header}.{payload}+.{signature}"),
+            format!("{header}.{payload}.{payload}.{signature}"),
             json!({"payload": payload, "protected": header, "signature": signature}).to_string(),
             String::new(),
         ] {
@@ -310,8 +313,13 @@ mod tests {
 
     #[test]
     fn size_is_checked_before_anything_is_decoded() {
-        let endless = format!("{}.e30.c2ln", "!".repeat(TOKEN_LIMIT));
-        assert_eq!(parse(&endless).err(), Some(TokenFault::Oversized));
+        for (length, fault) in [
+            (TOKEN_LIMIT, TokenFault::NotCompactJws),
+            (TOKEN_LIMIT + 1, TokenFault::Oversized),
+            (TOKEN_LIMIT * 1000, TokenFault::Oversized),
+        ] {
+            assert_eq!(parse(&"!".repeat(length)).err(), Some(fault), "{length}");
+        }
     }
 
     #[test]

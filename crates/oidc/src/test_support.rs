@@ -4,7 +4,7 @@
 use std::{
     net::Ipv4Addr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicI64, AtomicUsize, Ordering},
     },
 };
@@ -186,7 +186,7 @@ impl FakeProvider {
     pub(crate) fn discovery(&self) -> Discovery {
         Discovery::new(
             Issuer::parse(&self.issuer).unwrap(),
-            HttpClient::new().unwrap(),
+            http_client(),
             self.clock.clone(),
             Arc::new(SeededRandom::new()),
         )
@@ -209,13 +209,14 @@ impl FakeProvider {
             clock_skew: ClockSkew::default(),
         };
         let random = Arc::new(SeededRandom::new());
-        Provider::new(
-            settings,
-            HttpClient::new().unwrap(),
-            self.clock.clone(),
-            random,
-        )
+        Provider::new(settings, http_client(), self.clock.clone(), random)
     }
+}
+
+/// One for all tests: reading the system's roots takes longer than most of them.
+fn http_client() -> HttpClient {
+    static CLIENT: OnceLock<HttpClient> = OnceLock::new();
+    CLIENT.get_or_init(|| HttpClient::new().unwrap()).clone()
 }
 
 fn metadata_of(issuer: &str) -> Value {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::test_support::{FakeProvider, Key, NOW, fault, rejects};
+use crate::test_support::{FakeProvider, Key, NOW, accepted, fault, refused, rejects};
 
 const AUDIENCE: &str = "http://oe.streamlit.app/api";
 
@@ -18,13 +18,20 @@ impl Fixture {
     }
 
     async fn with_longest_lifetime(max_lifetime_seconds: Option<u32>) -> Self {
+        Self::with_limits(max_lifetime_seconds, None).await
+    }
+
+    async fn with_limits(
+        max_lifetime_seconds: Option<u32>,
+        allowed_clients: Option<Vec<ClientId>>,
+    ) -> Self {
         let provider = FakeProvider::start().await;
         let policy = AccessTokenPolicy {
             audience: Audience::new(AUDIENCE),
             algorithms: AllowedAlgorithms::rs256(),
             clock_skew: ClockSkew::default(),
             max_lifetime_seconds,
-            allowed_clients: None,
+            allowed_clients,
         };
         let verifier = AccessTokenVerifier::new(provider.signing_keys(), policy);
         Self { provider, verifier }
@@ -78,6 +85,7 @@ rejects! {
     "C48" rejects_id_token_by_its_nonce: "nonce" = "n" => TokenFault::ForbiddenClaim("nonce");
     "C48" rejects_id_token_by_its_access_token_hash: "at_hash" = "h" => TokenFault::ForbiddenClaim("at_hash");
     "C49" rejects_logout_token_by_its_events: "events" = json!({}) => TokenFault::ForbiddenClaim("events");
+    "C66" rejects_token_bound_to_a_key: "cnf" = json!({"jkt": "thumbprint"}) => TokenFault::ForbiddenClaim("cnf");
     "C41" rejects_scope_in_a_list: "scope" = ["read:chart"] => TokenFault::MalformedClaim("scope");
     "C41" rejects_scope_with_a_tab: "scope" = "openid\tread:chart" => TokenFault::MalformedClaim("scope");
     "C42" rejects_permissions_in_a_string: "permissions" = "write:solve" => TokenFault::MalformedClaim("permissions");
@@ -147,4 +155,53 @@ async fn machine_to_machine_token_without_scope_permits_nothing() {
     let verified = fixture.verify(&claims).await.unwrap();
     assert!(verified.scope().is_empty());
     assert!(verified.permissions().is_empty());
+}
+
+#[tokio::test]
+async fn where_clients_are_listed_one_of_them_must_be_named_without_doubt() {
+    let clients = vec![ClientId::new("client"), ClientId::new("other")];
+    let fixture = Fixture::with_limits(None, Some(clients)).await;
+    for (name, client_id, azp, expected) in [
+        ("azp of the list", None, Some("client"), None),
+        ("client_id of the list", Some("other"), None, None),
+        ("both, the same", Some("other"), Some("other"), None),
+        (
+            "stranger",
+            None,
+            Some("stranger"),
+            Some(TokenFault::WrongClient),
+        ),
+        (
+            "part of a name",
+            None,
+            Some("clien"),
+            Some(TokenFault::WrongClient),
+        ),
+        (
+            "stranger and azp",
+            Some("stranger"),
+            Some("client"),
+            Some(TokenFault::WrongClient),
+        ),
+        (
+            "two of the list",
+            Some("client"),
+            Some("other"),
+            Some(TokenFault::WrongClient),
+        ),
+        ("nobody", None, None, Some(TokenFault::MissingClaim("azp"))),
+    ] {
+        let mut claims = fixture.claims();
+        claims.as_object_mut().unwrap().remove("azp");
+        for (claim, value) in [("client_id", client_id), ("azp", azp)] {
+            if let Some(value) = value {
+                claims[claim] = json!(value);
+            }
+        }
+        let result = fixture.verify(&claims).await;
+        match expected {
+            None => drop(accepted("C43", name, result)),
+            Some(fault) => refused("C43", name, result, fault),
+        }
+    }
 }

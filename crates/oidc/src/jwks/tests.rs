@@ -1,8 +1,9 @@
 //! Which keys are used, and when they are fetched (catalogue C.1, C59, E.2).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
+use test_tokens::forgeries;
 
 use super::*;
 use crate::{
@@ -28,52 +29,131 @@ fn choice(keys: &[Value], key_id: Option<&str>) -> Result<(), TokenFault> {
         .map(drop)
 }
 
+/// The key with one member changed is skipped: alone it makes no set, and beside a good
+/// one it stops nobody.
+fn assert_skipped(good: &Value, what: &str, member: &str, value: Value) {
+    assert!(key_set(std::slice::from_ref(good)).is_ok());
+    let mut key = good.clone();
+    key[member] = value;
+    assert!(key_set(std::slice::from_ref(&key)).is_err(), "{what}");
+    let beside_a_good_one = [key, Key::second().jwk()];
+    assert_eq!(choice(&beside_a_good_one, Some("second")), Ok(()), "{what}");
+    tried("C59 E21", Verdict::Refused("unusable_key"), what);
+}
+
+fn base64url(bytes: &[u8]) -> Value {
+    json!(URL_SAFE_NO_PAD.encode(bytes))
+}
+
 #[test]
-fn unusable_keys_are_skipped() {
-    let small = URL_SAFE_NO_PAD.encode(&Key::first().modulus()[..128]);
-    for (what, key) in [
+fn keys_for_another_purpose_are_skipped() {
+    let good = Key::first().jwk();
+    for (what, member, value) in [
+        ("symmetric", "kty", json!("oct")),
+        ("of no type", "kty", Value::Null),
+        ("for encryption", "use", json!("enc")),
+        ("for two uses", "use", json!(["sig"])),
+        ("not for verifying", "key_ops", json!(["encrypt"])),
         (
-            "symmetric",
-            json!({"kty": "oct", "k": "AAAA", "alg": "HS256", "kid": "first"}),
+            "for signing, which is the owner's",
+            "key_ops",
+            json!(["sign"]),
         ),
-        ("for encryption", with(|key| key["use"] = json!("enc"))),
-        (
-            "not for verifying",
-            with(|key| key["key_ops"] = json!(["encrypt"])),
-        ),
-        ("private", with(|key| key["d"] = json!("AAAA"))),
-        ("of 1024 bits", with(|key| key["n"] = json!(small))),
-        ("with exponent 3", with(|key| key["e"] = json!("Aw"))),
-        ("with exponent 1", with(|key| key["e"] = json!("AQ"))),
-        (
-            "of another algorithm's type",
-            with(|key| key["alg"] = json!("ES256")),
-        ),
-        ("for HMAC", with(|key| key["alg"] = json!("HS256"))),
-        (
-            "for key transport",
-            with(|key| key["alg"] = json!("RSA-OAEP")),
-        ),
-        ("with a numeric kid", with(|key| key["kid"] = json!(1))),
-        ("with padding", with(|key| key["e"] = json!("AQAB="))),
-        ("without modulus", with(|key| key["n"] = Value::Null)),
-        (
-            "on another curve",
-            json!({"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}),
-        ),
-        (
-            "with short coordinates",
-            json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}),
-        ),
-        (
-            "of another kind",
-            json!({"kty": "OKP", "crv": "X25519", "x": "AA"}),
-        ),
+        ("of another algorithm's type", "alg", json!("ES256")),
+        ("for HMAC", "alg", json!("HS256")),
+        ("for key transport", "alg", json!("RSA-OAEP")),
+        ("for no algorithm", "alg", json!("none")),
+        ("for a list of algorithms", "alg", json!(["RS256"])),
+        ("with a numeric kid", "kid", json!(1)),
     ] {
-        assert!(key_set(std::slice::from_ref(&key)).is_err(), "{what}");
-        let beside_a_good_one = [key, Key::second().jwk()];
-        assert_eq!(choice(&beside_a_good_one, Some("second")), Ok(()), "{what}");
+        assert_skipped(&good, what, member, value);
     }
+    for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+        // Published, a private key is nobody's.
+        assert_skipped(
+            &good,
+            &format!("with private {member}"),
+            member,
+            json!("AAAA"),
+        );
+    }
+}
+
+#[test]
+fn rsa_keys_that_others_can_sign_for_are_skipped() {
+    let (good, modulus) = (Key::first().jwk(), Key::first().modulus());
+    let even = [&modulus[..255], &[modulus[255] & 0xfe]].concat();
+    let zeros_in_front = [&[0; 128], &modulus[..128]].concat();
+    let above = [vec![1], vec![0xff; 1024]].concat();
+    for (what, member, value) in [
+        ("of 1024 bits", "n", base64url(&modulus[..128])),
+        ("of 1024 bits, filled up", "n", base64url(&zeros_in_front)),
+        (
+            "of 2047 bits",
+            "n",
+            base64url(&[&[0x7f], &modulus[1..]].concat()),
+        ),
+        ("of 8193 bits", "n", base64url(&above)),
+        ("with an even modulus", "n", base64url(&even)),
+        (
+            "with the mark of ROCA",
+            "n",
+            base64url(&forgeries::roca_modulus()),
+        ),
+        ("without modulus", "n", Value::Null),
+        ("with exponent 0", "e", json!("AA")),
+        ("with exponent 1", "e", json!("AQ")),
+        ("with exponent 3", "e", json!("Aw")),
+        ("with exponent 65535", "e", json!("__8")),
+        ("with exponent 65536", "e", json!("AQAA")),
+        ("with an exponent of five bytes", "e", json!("AQAAAAE")),
+        ("with padding", "e", json!("AQAB=")),
+    ] {
+        assert_skipped(&good, what, member, value);
+    }
+    let largest = base64url(&[0xff; 1024]);
+    assert!(key_set(&[with(|key| key["n"] = largest)]).is_ok());
+}
+
+#[test]
+fn elliptic_and_edwards_keys_are_points_of_their_curve() {
+    let (elliptic, edwards) = (Key::p256("256").jwk(), Key::ed25519("ed").jwk());
+    let y = bytes(elliptic.as_object().unwrap(), "y").unwrap();
+    let off = [&y[..31], &[y[31] ^ 1]].concat();
+    for (what, member, value) in [
+        ("EC of another curve", "crv", json!("secp256k1")),
+        ("EC with the name of P-384", "crv", json!("P-384")),
+        ("EC with a short coordinate", "y", base64url(&y[1..])),
+        (
+            "EC with a long coordinate",
+            "y",
+            base64url(&[&[0], &*y].concat()),
+        ),
+        ("EC off the curve", "y", base64url(&off)),
+        ("EC without y", "y", Value::Null),
+    ] {
+        assert_skipped(&elliptic, what, member, value);
+    }
+    // The same point, cut at another place: a second spelling of a key.
+    let x = bytes(elliptic.as_object().unwrap(), "x").unwrap();
+    let mut shifted = elliptic.clone();
+    shifted["x"] = base64url(&x[..31]);
+    let tail = base64url(&[&x[31..], &*y].concat());
+    assert_skipped(&elliptic, "EC with y too long", "y", tail.clone());
+    shifted["y"] = tail;
+    assert!(key_set(&[shifted]).is_err());
+    for (what, member, value) in [
+        ("for key agreement", "crv", json!("X25519")),
+        ("Ed448", "crv", json!("Ed448")),
+        ("Ed25519 of 31 bytes", "x", base64url(&[1; 31])),
+        ("Ed25519 of 33 bytes", "x", base64url(&[1; 33])),
+    ] {
+        assert_skipped(&edwards, what, member, value);
+    }
+    for point in forgeries::small_order_points() {
+        assert_skipped(&edwards, "Ed25519 of small order", "x", base64url(&point));
+    }
+    assert!(key_set(&[Key::p384("384").jwk()]).is_ok());
 }
 
 #[test]
@@ -115,10 +195,7 @@ fn a_named_key_must_be_the_only_one_of_its_name() {
 
 #[test]
 fn without_a_name_the_single_fitting_key_is_used_and_none_is_guessed() {
-    let elliptic = json!({
-        "kty": "EC", "crv": "P-256", "kid": "e",
-        "x": URL_SAFE_NO_PAD.encode([1; 32]), "y": URL_SAFE_NO_PAD.encode([2; 32]),
-    });
+    let elliptic = Key::p256("e").jwk();
     assert_eq!(choice(&[Key::first().jwk(), elliptic], None), Ok(()));
     assert_eq!(
         choice(&[Key::first().jwk(), Key::second().jwk()], None),
@@ -262,7 +339,9 @@ async fn keys_are_fetched_ahead_of_their_expiry_without_making_anybody_wait() {
     provider.paths.arrivals.forget_permits(usize::MAX);
     provider.clock.advance(481);
     for _ in 0..20 {
-        verify(&keys, Key::first()).await.unwrap();
+        // Done at the first look, or somebody waits for the provider.
+        let verified = tokio::time::timeout(Duration::ZERO, verify(&keys, Key::first()));
+        verified.await.unwrap().unwrap();
     }
     let _arrived = provider.paths.arrivals.acquire().await.unwrap();
     verify(&keys, Key::first()).await.unwrap();

@@ -74,6 +74,10 @@ async fn without_expiry_a_token_lives_ten_minutes() {
     claims.as_object_mut().unwrap().remove("exp");
     let verified = fixture.verify(&claims).await.unwrap();
     assert_eq!(verified.expires_at(), NOW.plus_seconds(600));
+    // Nor does a long `exp` keep its `jti` in the store for longer.
+    claims["exp"] = json!(NOW.0 + 365 * 86_400);
+    let verified = fixture.verify(&claims).await.unwrap();
+    assert_eq!(verified.expires_at(), NOW.plus_seconds(600));
 }
 
 rejects! {
@@ -88,6 +92,7 @@ rejects! {
     "B50" rejects_issue_time_of_eleven_minutes_ago: "iat" = NOW.0 - 660 => TokenFault::IssuedTooLongAgo;
     "B50" rejects_issue_time_in_the_future: "iat" = NOW.0 + 61 => TokenFault::IssuedInTheFuture;
     "B50" rejects_expired_token: "exp" = NOW.0 - 60 => TokenFault::Expired;
+    "B50 C35" rejects_not_before_in_the_future: "nbf" = NOW.0 + 61 => TokenFault::NotYetValid;
     "B50" rejects_missing_identifier: "jti" = Value::Null => TokenFault::MissingClaim("jti");
     "B50" rejects_endless_identifier: "jti" = "x".repeat(256) => TokenFault::MalformedClaim("jti");
     "B50" rejects_empty_session: "sid" = "" => TokenFault::MalformedClaim("sid");

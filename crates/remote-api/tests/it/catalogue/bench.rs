@@ -55,6 +55,7 @@ pub(super) enum Verdict {
 
 /// One request of the catalogue.
 pub(super) struct Case {
+    /// Empty for what stands in no row.
     number: &'static str,
     name: String,
     method: Method,
@@ -233,7 +234,7 @@ impl Bench {
     /// Fetches the keys by way of a good token: from now on requests are the cases' doing.
     pub(super) async fn warm_up(&self) {
         let token = sign(&self.claims());
-        self.judge(&[case("C24", "good token", &token, Verdict::Accepted).of_unknown_key()])
+        self.judge(&[case("", "good token", &token, Verdict::Accepted).of_unknown_key()])
             .await;
     }
 
@@ -269,7 +270,9 @@ impl Bench {
                 Verdict::Forbidden => catalogue::Verdict::Refused("insufficient_scope"),
                 Verdict::Missing => catalogue::Verdict::Refused("missing_token"),
             };
-            catalogue::tried(case.number, verdict, &case.name);
+            if !case.number.is_empty() {
+                catalogue::tried(case.number, verdict, &case.name);
+            }
         }
     }
 
