@@ -147,8 +147,8 @@ impl Callback {
         transaction: &Transaction,
         headers: &HeaderMap,
     ) -> Result<Result<Response, AppError>, AppError> {
-        if !self.mark_spent(state).await? {
-            return Ok(self.outcome_elsewhere(state).await);
+        if let Some(outcome) = self.deliver(state).await? {
+            return Ok(outcome);
         }
         // Here, not where it is answered: it counts also when nobody waits any more.
         let finished = self.finish(parameters, transaction, headers).await;

@@ -433,7 +433,7 @@ async fn a_rolling_restart_with_a_thousand_live_sessions_loses_none() {
         b,
         redis: _redis,
     } = Replicas::start().await;
-    let members = crowd(a.state.sessions(), 1_000).await;
+    let members = crowd(a.state.sessions(), "member", 1_000).await;
     let upstreams: Upstreams = Arc::new(Mutex::new([a.app.clone(), b.app.clone()]));
     let stop = tokio_util::sync::CancellationToken::new();
     let asking = traffic(Arc::clone(&upstreams), members.clone(), stop.clone());

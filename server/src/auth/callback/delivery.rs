@@ -2,6 +2,7 @@
 //! (G14, E31): the first delivery of a `state` does the work, the others see what becomes
 //! of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use super::unknown_login;
 use crate::auth::transaction;
 use crate::cookies::Caller;
-use crate::error::AppError;
+use crate::error::{AppError, causes};
 use crate::redirect::see_other;
 use crate::state::Callback;
 
@@ -26,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
+/// So long a delivery that was not looked at tries to take its mark back.
+const OUTAGE: Duration = Duration::from_mins(1);
+
 const DID_NOT_SUCCEED: AppError = AppError::refused(
     ErrorCode::LoginRefused,
     "This sign-in did not succeed. You can try again.",
@@ -35,10 +39,40 @@ const STILL_UNDER_WAY: AppError = AppError::refused(
     "This sign-in takes unusually long. Please start again if it does not appear.",
 );
 
+/// Names one delivery, so that it can take back its own mark and nobody else's.
+type DeliveryId = [u8; 16];
+
 impl Callback {
-    /// Set-if-absent: `true` for the first delivery only. An error means that the response
-    /// was not looked at: it can be delivered again.
-    pub(super) async fn mark_spent(&self, state: &str) -> Result<bool, StoreError> {
+    /// `None` for the first delivery of this `state`, which has to do the work; for the
+    /// others what became of it.
+    ///
+    /// # Errors
+    /// If the store cannot answer. The response was not looked at then, and can be delivered
+    /// again.
+    pub(super) async fn deliver(
+        &self,
+        state: &str,
+    ) -> Result<Option<Result<Response, AppError>>, StoreError> {
+        let mut delivery = DeliveryId::default();
+        self.sessions.random().fill(&mut delivery);
+        loop {
+            match self.mark_spent(state, delivery).await {
+                Ok(true) => return Ok(None),
+                Ok(false) => {
+                    if let Some(outcome) = self.outcome_elsewhere(state).await? {
+                        return Ok(Some(outcome));
+                    }
+                }
+                Err(error) => {
+                    self.take_back(state.to_owned(), delivery);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Set-if-absent.
+    async fn mark_spent(&self, state: &str, delivery: DeliveryId) -> Result<bool, StoreError> {
         let until = self
             .sessions
             .now()
@@ -47,11 +81,35 @@ impl Callback {
             kind: HandleKind::SpentState,
             key: KeyHash::of(state),
             session: None,
-            sealed: Vec::new(),
+            sealed: delivery.to_vec(),
             expires_at: until,
             remember_until: until,
         };
         self.sessions.store().put_handle(spent).await
+    }
+
+    /// The mark may have been written although the store did not say so: then nobody would
+    /// ever finish this login. Nobody waits for this.
+    fn take_back(&self, state: String, delivery: DeliveryId) {
+        let store = Arc::clone(self.sessions.store());
+        let taking_back = async move {
+            let key = KeyHash::of(&state);
+            let deadline = Instant::now() + OUTAGE;
+            while Instant::now() < deadline {
+                let removed = match store.peek_handle(HandleKind::SpentState, key).await {
+                    Ok(Some(spent)) if spent.sealed == delivery => {
+                        store.remove_handle(HandleKind::SpentState, key).await
+                    }
+                    Ok(_) => return,
+                    Err(error) => Err(error),
+                };
+                if removed.is_ok() {
+                    return;
+                }
+                tokio::time::sleep(LONGEST_PAUSE).await;
+            }
+        };
+        tokio::spawn(taking_back);
     }
 
     /// Tells the other deliveries what became of the login.
@@ -63,25 +121,31 @@ impl Callback {
             .take_handle(HandleKind::SpentState, key, mark, self.sessions.now())
             .await;
         if let Err(error) = noted {
-            let error = crate::error::causes(&error);
+            let error = causes(&error);
             tracing::warn!(error, "the outcome of a login was not noted");
         }
     }
 
-    /// What became of the login in the delivery that came first.
-    pub(super) async fn outcome_elsewhere(&self, state: &str) -> Result<Response, AppError> {
+    /// What became of the login in the delivery that came first; `None` if that one took its
+    /// mark back.
+    async fn outcome_elsewhere(
+        &self,
+        state: &str,
+    ) -> Result<Option<Result<Response, AppError>>, StoreError> {
         let deadline = Instant::now() + PATIENCE;
         let mut pause = FIRST_PAUSE;
         loop {
             let key = KeyHash::of(state);
             let store = self.sessions.store();
             let Some(spent) = store.peek_handle(HandleKind::SpentState, key).await? else {
-                return Err(unknown_login());
+                return Ok(None);
             };
             match spent.taken {
-                Some(mark) if mark == SIGNED_IN => return Ok(see_other(routes::SIGNED_IN)),
-                Some(_) => return Err(DID_NOT_SUCCEED),
-                None if Instant::now() >= deadline => return Err(STILL_UNDER_WAY),
+                Some(mark) if mark == SIGNED_IN => {
+                    return Ok(Some(Ok(see_other(routes::SIGNED_IN))));
+                }
+                Some(_) => return Ok(Some(Err(DID_NOT_SUCCEED))),
+                None if Instant::now() >= deadline => return Ok(Some(Err(STILL_UNDER_WAY))),
                 None => tokio::time::sleep(pause).await,
             }
             pause = (pause * 2).min(LONGEST_PAUSE);

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
+use futures::{StreamExt as _, stream};
 use http::{Request, StatusCode, header};
 use serde_json::{Map, Value, json};
 use server::cookies::Caller;
@@ -11,6 +12,9 @@ use tower::ServiceExt as _;
 use super::answer::Answer;
 use super::world::BASE;
 
+/// A store is asked by many at once, too.
+const AT_ONCE: usize = 32;
+
 /// One of them.
 #[derive(Clone)]
 pub(crate) struct Member {
@@ -19,16 +23,15 @@ pub(crate) struct Member {
     pub(crate) cookie: String,
 }
 
-/// Begins so many sessions.
-pub(crate) async fn crowd(sessions: &Sessions, size: usize) -> Vec<Member> {
-    let mut members = Vec::with_capacity(size);
-    for number in 0..size {
-        let subject = format!("auth0|member-{number}");
+/// Begins so many sessions, of people whose names begin so.
+pub(crate) async fn crowd(sessions: &Sessions, names: &str, size: usize) -> Vec<Member> {
+    let beginning = (0..size).map(async |number| {
+        let subject = format!("auth0|{names}-{number}");
         let session = session(&subject, sessions.absolute_expiry());
         let (_, cookie) = sessions.create(&session, Caller::Page).await.unwrap();
-        members.push(Member { subject, cookie });
-    }
-    members
+        Member { subject, cookie }
+    });
+    stream::iter(beginning).buffered(AT_ONCE).collect().await
 }
 
 fn session(subject: &str, absolute_expiry: i64) -> Session {
