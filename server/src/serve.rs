@@ -25,6 +25,9 @@ const LARGEST_HEADERS: usize = 32 * 1024;
 const MOST_HEADERS: usize = 100;
 /// After the signal, requests under way get this long.
 const DRAIN: Duration = Duration::from_secs(8);
+/// A client that takes nothing of its answer is let go after this, however often its kernel
+/// says that it lives: else it would hold its connection for ever (E40, slow read).
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// Out of file descriptors: wait for some to close, rather than spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -78,7 +81,26 @@ fn prepared(stream: TcpStream) -> TcpStream {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set");
     }
+    if let Err(error) = limit_unread(&stream) {
+        tracing::debug!(%error, "TCP_USER_TIMEOUT was not set");
+    }
     stream
+}
+
+#[cfg(target_os = "linux")]
+fn limit_unread(stream: &TcpStream) -> io::Result<()> {
+    let milliseconds = u32::try_from(UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(
+        stream,
+        milliseconds,
+    )?)
+}
+
+/// Elsewhere, where nobody deploys it, the system's own patience must do.
+#[cfg(not(target_os = "linux"))]
+fn limit_unread(_stream: &TcpStream) -> io::Result<()> {
+    let _ = UNREAD_TIMEOUT;
+    Ok(())
 }
 
 fn service(

@@ -78,11 +78,15 @@ impl fmt::Display for OAuthErrorCode {
     }
 }
 
+/// Codes are words in lower case (RFC 6749 §11.4). What is none is not repeated: a provider
+/// in disorder may put anything there, a token too, and codes go into the log.
 fn sanitized(code: &str) -> String {
-    code.chars()
-        .filter(|character| character.is_ascii_alphanumeric() || "_.-".contains(*character))
-        .take(64)
-        .collect()
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || b"_-.".contains(&byte);
+    if (1..=64).contains(&code.len()) && code.bytes().all(is_word) {
+        code.to_owned()
+    } else {
+        "(no code)".to_owned()
+    }
 }
 
 /// Provider's prose for people: printable, on one line, at most 256 characters. Still
@@ -121,10 +125,22 @@ mod tests {
     }
 
     #[test]
-    fn unknown_codes_lose_markup_line_ends_and_length() {
-        let code = OAuthErrorCode::parse("<script>alert(1)</script>\r\nSet-Cookie: a=b");
-        assert_eq!(code.as_str(), "scriptalert1scriptSet-Cookieab");
-        assert_eq!(OAuthErrorCode::parse(&"x".repeat(9000)).as_str().len(), 64);
+    fn unknown_codes_are_kept_if_they_look_like_codes() {
+        for code in ["too_many_attempts", "com.example.busy", "not-now"] {
+            assert_eq!(OAuthErrorCode::parse(code).as_str(), code);
+        }
+        for other in [
+            "<script>alert(1)</script>\r\nSet-Cookie: a=b",
+            "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl",
+            &"x".repeat(65),
+            "",
+        ] {
+            assert_eq!(
+                OAuthErrorCode::parse(other).as_str(),
+                "(no code)",
+                "{other}"
+            );
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -133,6 +133,29 @@ async fn ten_thousand_slow_clients_leave_others_served() {
     end.expect("it is cut off").ok();
     assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
     drop(slow);
+    companion.serves_an_honest_client().await;
+}
+
+// E40, slow read: answers that nobody takes pile up to a bound, and not for ever.
+#[tokio::test]
+async fn a_client_that_asks_and_never_reads_is_let_go() {
+    let world = World::new().await;
+    let companion = Companion::start(&world, &[]);
+    let mut stream = companion.connect().await;
+    let asking = "GET /api/ping HTTP/1.1\r\nhost: localhost:3001\r\n\r\n".repeat(1_000);
+    let before = companion.resident();
+    while let Ok(sent) = timeout(PATIENCE, stream.write_all(asking.as_bytes())).await {
+        sent.unwrap();
+    }
+    let grown = companion.resident().saturating_sub(before);
+    assert!(grown < 16 * 1024, "{grown} KiB");
+    let began = Instant::now();
+    let end = timeout(DEADLINE, stream.ready(Interest::ERROR)).await;
+    end.expect("it is let go").unwrap();
+    println!(
+        "let go {:?} after it stopped reading, {grown} KiB",
+        began.elapsed()
+    );
     companion.serves_an_honest_client().await;
 }
 

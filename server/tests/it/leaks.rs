@@ -159,7 +159,7 @@ async fn failing_logins(world: &World, canaries: &mut Canaries) {
         |plan| plan.id_token.claims = patch(&json!({ "exp": 1 })),
         |plan| plan.token.body = patch(&json!({ "id_token": ACCESS_TOKEN })),
         |plan| plan.token.body = patch(&json!({ "expires_in": ACCESS_TOKEN })),
-        |plan| plan.token.body = patch(&json!({ "error": ACCESS_TOKEN })),
+        |plan| plan.token.error = Some(ACCESS_TOKEN.into()),
         |plan| plan.token.status = Some(500),
     ];
     for fault in faults {

@@ -21,6 +21,7 @@ struct Counted {
     calls: usize,
     failing: Range<usize>,
     hangs: bool,
+    panics: bool,
 }
 
 impl StoreFaults {
@@ -44,11 +45,18 @@ impl StoreFaults {
         operations.entry(operation).or_default().hangs = true;
     }
 
+    /// From now on this operation panics.
+    pub(crate) fn panic(&self, operation: &'static str) {
+        let mut operations = self.0.lock().unwrap();
+        operations.entry(operation).or_default().panics = true;
+    }
+
     /// From now on nothing fails.
     pub(crate) fn heal(&self) {
         for counted in self.0.lock().unwrap().values_mut() {
             counted.failing = 0..0;
             counted.hangs = false;
+            counted.panics = false;
         }
     }
 
@@ -59,13 +67,14 @@ impl StoreFaults {
     }
 
     async fn called(&self, operation: &'static str) -> Result<(), StoreError> {
-        let (fails, hangs) = {
+        let (fails, hangs, panics) = {
             let mut operations = self.0.lock().unwrap();
             let counted = operations.entry(operation).or_default();
             counted.calls += 1;
             let fails = counted.failing.contains(&(counted.calls - 1));
-            (fails, counted.hangs)
+            (fails, counted.hangs, counted.panics)
         };
+        assert!(!panics, "canary of a panic");
         if hangs {
             return pending().await;
         }
