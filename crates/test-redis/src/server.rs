@@ -31,6 +31,7 @@ pub struct Options {
     password: Option<String>,
     append_only: bool,
     tcp: bool,
+    tls: Option<(PathBuf, PathBuf)>,
 }
 
 impl Options {
@@ -59,6 +60,14 @@ impl Options {
     #[must_use]
     pub fn tcp(mut self) -> Self {
         self.tcp = true;
+        self
+    }
+
+    /// Listens with TLS on a free TCP port of 127.0.0.1, with this certificate and its key (two
+    /// PEM files).
+    #[must_use]
+    pub fn tls(mut self, certificate: &Path, key: &Path) -> Self {
+        self.tls = Some((certificate.to_owned(), key.to_owned()));
         self
     }
 
@@ -116,7 +125,7 @@ impl RedisServer {
             return;
         }
         for _ in 0..PORT_ATTEMPTS {
-            if self.options.tcp && self.port.is_none() {
+            if (self.options.tcp || self.options.tls.is_some()) && self.port.is_none() {
                 self.port = Some(free_port());
             }
             let running = self.spawn();
@@ -159,6 +168,13 @@ impl RedisServer {
     pub fn tcp_url(&self) -> String {
         let port = self.port.expect("started with Options::tcp");
         format!("redis://{}127.0.0.1:{port}", self.user_info())
+    }
+
+    /// `rediss://localhost:…` of its port; only with [`Options::tls`].
+    #[must_use]
+    pub fn tls_url(&self) -> String {
+        let port = self.port.expect("started with Options::tls");
+        format!("rediss://{}localhost:{port}", self.user_info())
     }
 
     /// A proxy before this server, with a TCP port that stays while the server comes and goes.
@@ -212,11 +228,16 @@ impl RedisServer {
 
     fn spawn(&self) -> Running {
         let port = self.port.unwrap_or(0).to_string();
+        let plain = if self.options.tls.is_some() {
+            "0"
+        } else {
+            &port
+        };
         let directory = self.directory.path();
         let mut command = Command::new("sh");
         command
             .args(["-c", KEEPER, "redis-keeper"])
-            .args(["--port", &port, "--bind", "127.0.0.1"])
+            .args(["--port", plain, "--bind", "127.0.0.1"])
             .arg("--unixsocket")
             .arg(&self.socket)
             .arg("--dir")
@@ -231,6 +252,14 @@ impl RedisServer {
             });
         if let Some(password) = &self.options.password {
             command.args(["--requirepass", password]);
+        }
+        if let Some((certificate, key)) = &self.options.tls {
+            command
+                .args(["--tls-port", &port, "--tls-auth-clients", "no"])
+                .arg("--tls-cert-file")
+                .arg(certificate)
+                .arg("--tls-key-file")
+                .arg(key);
         }
         let mut keeper = command
             .args(&self.options.arguments)

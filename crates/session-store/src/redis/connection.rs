@@ -100,14 +100,12 @@ impl Link {
             return Err(unavailable("too many calls wait for Redis"));
         };
         let used = AtomicU64::new(0);
-        match timeout(CALL_DEADLINE, self.send(&request, &used)).await {
-            Ok(result) => result.map_err(fault),
-            Err(_) => {
-                // It may lead into a black hole: the next call tries another.
-                self.discard(used.load(Ordering::Relaxed));
-                Err(unavailable("Redis did not answer in time"))
-            }
+        if let Ok(result) = timeout(CALL_DEADLINE, self.send(&request, &used)).await {
+            return result.map_err(fault);
         }
+        // It may lead into a black hole: the next call tries another.
+        self.discard(used.load(Ordering::Relaxed));
+        Err(unavailable("Redis did not answer in time"))
     }
 
     async fn send<T: FromRedisValue>(

@@ -2,7 +2,11 @@
 //!
 //! Each case of `conformance!` runs against each implementation; a new one joins by one
 //! module there. The other modules break SQLite's file and Redis's connection for real.
-#![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed step of a test ends the test"
+)]
 
 mod handles;
 mod leases;
@@ -11,6 +15,7 @@ mod redis_faults;
 mod redis_lost_replies;
 mod redis_notices;
 mod redis_replicas;
+mod redis_tls;
 mod sessions;
 mod sqlite_disk;
 mod sqlite_faults;
