@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -30,6 +31,9 @@ const WRITES: [&str; 9] = [
     "acquire_lease",
     "notify",
 ];
+
+/// Each request comes over a new connection: a port is nothing rare.
+static PORT: AtomicU16 = AtomicU16::new(1024);
 
 /// Somebody at an address, with headers of their choice.
 #[derive(Clone)]
@@ -66,9 +70,7 @@ impl Client {
             request = request.header(*name, value);
         }
         let mut request = request.body(Body::from(body)).unwrap();
-        // A new connection each time: a port is nothing rare.
-        static PORT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(1024);
-        let port = PORT.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let port = PORT.fetch_add(1, Ordering::SeqCst);
         let peer = SocketAddr::new(self.peer, port);
         request.extensions_mut().insert(ConnectInfo(peer));
         Answer::read(self.app.clone().oneshot(request).await.unwrap()).await
