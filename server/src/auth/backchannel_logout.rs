@@ -50,18 +50,14 @@ pub async fn backchannel_logout(
         }
         Err(error) => return Err(verification(error)),
     };
-    if !first_time(&token, &sessions).await? {
+    if was_obeyed(&token, &sessions).await? {
+        tracing::warn!(event = "logout_token_replayed", "a logout token came again");
+        audit.record(&Event::LogoutTokenRefused);
         return Err(REFUSED);
     }
-    let obeyed = obey(&token, &sessions, &sign_out).await;
-    if obeyed.is_err() {
-        // The provider will send it again, and then it must count.
-        let _ = sessions
-            .store()
-            .remove_handle(HandleKind::SpentLogoutToken, spent_key(&token))
-            .await;
-    }
-    obeyed.map(|()| StatusCode::OK.into_response())
+    obey(&token, &sessions, &sign_out).await?;
+    note_obeyed(&token, &sessions).await?;
+    Ok(StatusCode::OK.into_response())
 }
 
 async fn obey(
@@ -79,13 +75,14 @@ fn spent_key(token: &VerifiedLogoutToken) -> KeyHash {
     KeyHash::of_parts(&[token.issuer().as_str(), token.token_id()])
 }
 
-/// A `jti` counts once.
-async fn first_time(token: &VerifiedLogoutToken, sessions: &Sessions) -> Result<bool, AppError> {
+/// A `jti` counts once, and not before it was obeyed to the end: one that met a fault of the
+/// store (or a process that died) is sent again by the provider, and then it must count.
+async fn was_obeyed(token: &VerifiedLogoutToken, sessions: &Sessions) -> Result<bool, AppError> {
     let until = token
         .expires_at()
         .seconds()
         .max(sessions.now().saturating_add(600));
-    let spent = NewHandle {
+    let seen = NewHandle {
         kind: HandleKind::SpentLogoutToken,
         key: spent_key(token),
         session: None,
@@ -93,7 +90,23 @@ async fn first_time(token: &VerifiedLogoutToken, sessions: &Sessions) -> Result<
         expires_at: until,
         remember_until: until,
     };
-    Ok(sessions.store().put_handle(spent).await?)
+    let store = sessions.store();
+    if store.put_handle(seen).await? {
+        return Ok(false);
+    }
+    let seen = store
+        .peek_handle(HandleKind::SpentLogoutToken, spent_key(token))
+        .await?;
+    Ok(seen.is_some_and(|seen| seen.taken.is_some()))
+}
+
+async fn note_obeyed(token: &VerifiedLogoutToken, sessions: &Sessions) -> Result<(), AppError> {
+    let (key, now) = (spent_key(token), sessions.now());
+    let store = sessions.store();
+    store
+        .take_handle(HandleKind::SpentLogoutToken, key, b"obeyed", now)
+        .await?;
+    Ok(())
 }
 
 async fn named_sessions(

@@ -170,17 +170,23 @@ async fn a_logout_token_counts_once() {
 // The provider sends it again, and then it must not pass for a replay.
 #[tokio::test]
 async fn a_logout_token_that_met_a_fault_of_the_store_counts_the_next_time() {
-    for operation in ["sessions_of_provider_session", "end_session", "put_handle"] {
+    for operation in [
+        "put_handle",
+        "sessions_of_provider_session",
+        "end_session",
+        "take_handle",
+    ] {
         let world = World::new().await;
         let faults = StoreFaults::default();
         let world = world.behind(|store| faults.before(store));
         let someone = signed_in(&world, "ada").await;
         let token = signed(&world, &good_claims(&world, "jti-1"));
+        // Nothing can be undone either: the store is away.
         faults.fail(operation, 0, 1);
+        faults.fail("remove_handle", 0, usize::MAX);
         let answer = deliver(&world, &token).await;
         answer.assert(503, "store_unavailable");
         assert!(!answer.header("retry-after").is_empty());
-        someone.host.session(someone.grant()).await.ok();
         let again = deliver(&world, &token).await;
         assert_eq!(again.status, StatusCode::OK, "{operation}: {}", again.body);
         let ended = someone.host.session(someone.grant()).await;
