@@ -183,6 +183,9 @@ pub enum StoreError {
 }
 
 /// Keeps sessions, handles and leases. Every call is atomic; `now` is Unix seconds.
+///
+/// Every call answers within seconds. A write that failed with [`StoreError::Unavailable`]
+/// may have been done all the same, if its answer was lost.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
     /// Stores a session and, in the same step, the handles that lead to it.
@@ -259,6 +262,8 @@ pub trait SessionStore: Send + Sync + 'static {
     async fn remove_handle(&self, kind: HandleKind, key: KeyHash) -> Result<(), StoreError>;
 
     /// Takes the lease of `key` for `holder`, or prolongs it. `false`: somebody else has it.
+    /// It lasts from `now` to `expires_at`; a store that replicas share measures that by its
+    /// own clock, so that a replica whose clock is wrong can steal none.
     async fn acquire_lease(
         &self,
         key: KeyHash,
@@ -283,6 +288,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Tells every subscriber, of this process and (where there are any) of its replicas.
     async fn notify(&self, notice: Notice) -> Result<(), StoreError>;
 
-    /// Notices from now on. A receiver that lags must look for itself.
+    /// Notices from now on, [`Notice::Missed`] among them at any time. A receiver that lags
+    /// must look for itself.
     fn subscribe(&self) -> broadcast::Receiver<Notice>;
 }

@@ -122,6 +122,22 @@ async fn every_key_is_forgotten_by_redis_itself_sometime() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn callers_whose_clock_lies_years_back_keep_their_sessions() {
+    let (a, _, server) = replicas().await;
+    let past = 1_000_000_000;
+    a.create_session(session(1, past + 60), vec![])
+        .await
+        .unwrap();
+    let id = SessionId([1; 16]);
+    a.touch_session(id, past + 90).await.unwrap();
+    let found = a.load_session(id).await.unwrap();
+    assert_eq!(found.unwrap().expires_at, past + 90);
+    let name = format!("component-auth0:s:{}", "01".repeat(16));
+    let left: i64 = server.cli(&["TTL", &name]).parse().unwrap();
+    assert!(left > 86_000, "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_purge_of_everything_leaves_no_key() {
     let (a, _, server) = replicas().await;
     for id in 1..=3 {
