@@ -43,12 +43,10 @@ pub struct AppState {
     provider: Provider,
     sessions: Sessions,
     cookies: CookiePolicy,
+    transactions: Transactions,
+    waiting: Waiting,
     tokens: AccessTokens,
     sign_out: SignOut,
-    login: Login,
-    callback: Callback,
-    handoff: Handoff,
-    redeeming: Redeeming,
     watching: Watching,
     closing: Closing,
     assets: Assets,
@@ -75,6 +73,19 @@ pub struct Login {
     pub audit: Audit,
 }
 
+impl FromRef<AppState> for Login {
+    fn from_ref(state: &AppState) -> Self {
+        Self {
+            config: state.config.clone(),
+            provider: state.provider.clone(),
+            transactions: state.transactions.clone(),
+            sessions: state.sessions.clone(),
+            cookies: state.cookies,
+            audit: state.audit.clone(),
+        }
+    }
+}
+
 /// What finishing a login needs.
 #[derive(Clone)]
 pub struct Callback {
@@ -98,6 +109,22 @@ pub struct Callback {
     pub audit: Audit,
 }
 
+impl FromRef<AppState> for Callback {
+    fn from_ref(state: &AppState) -> Self {
+        Self {
+            config: state.config.clone(),
+            provider: state.provider.clone(),
+            transactions: state.transactions.clone(),
+            sessions: state.sessions.clone(),
+            waiting: state.waiting.clone(),
+            cookies: state.cookies,
+            sign_out: state.sign_out.clone(),
+            closing: state.closing.clone(),
+            audit: state.audit.clone(),
+        }
+    }
+}
+
 /// What redeeming a ticket needs.
 #[derive(Clone)]
 pub struct Redeeming {
@@ -113,6 +140,18 @@ pub struct Redeeming {
     pub audit: Audit,
 }
 
+impl FromRef<AppState> for Redeeming {
+    fn from_ref(state: &AppState) -> Self {
+        Self {
+            config: state.config.clone(),
+            sessions: state.sessions.clone(),
+            tokens: state.tokens.clone(),
+            rate_limits: state.rate_limits.clone(),
+            audit: state.audit.clone(),
+        }
+    }
+}
+
 /// What handing a login over to its frame needs.
 #[derive(Clone)]
 pub struct Handoff {
@@ -126,6 +165,18 @@ pub struct Handoff {
     pub cookies: CookiePolicy,
     /// Ends what a login replaces.
     pub sign_out: SignOut,
+}
+
+impl FromRef<AppState> for Handoff {
+    fn from_ref(state: &AppState) -> Self {
+        Self {
+            config: state.config.clone(),
+            sessions: state.sessions.clone(),
+            waiting: state.waiting.clone(),
+            cookies: state.cookies,
+            sign_out: state.sign_out.clone(),
+        }
+    }
 }
 
 /// What comes from outside: tests bring their own.
@@ -196,39 +247,8 @@ impl AppState {
         );
         let rate_limits = RateLimits::new(settings.rate_limit);
         Ok(Self {
-            login: Login {
-                config: config.clone(),
-                provider: provider.clone(),
-                transactions: transactions.clone(),
-                sessions: sessions.clone(),
-                cookies,
-                audit: audit.clone(),
-            },
-            callback: Callback {
-                config: config.clone(),
-                provider: provider.clone(),
-                transactions,
-                sessions: sessions.clone(),
-                waiting: waiting.clone(),
-                cookies,
-                sign_out: sign_out.clone(),
-                closing: closing.clone(),
-                audit: audit.clone(),
-            },
-            redeeming: Redeeming {
-                config: config.clone(),
-                sessions: sessions.clone(),
-                tokens: tokens.clone(),
-                rate_limits: rate_limits.clone(),
-                audit: audit.clone(),
-            },
-            handoff: Handoff {
-                config: config.clone(),
-                sessions: sessions.clone(),
-                waiting,
-                cookies,
-                sign_out: sign_out.clone(),
-            },
+            transactions,
+            waiting,
             watching: Watching::new(sessions.clone(), closing.clone(), &metrics),
             remote_api: RemoteApi::new(settings.remote_api.clone())?,
             rate_limits,

@@ -53,6 +53,13 @@ pub fn start(format: LogFormat, lookup: &Lookup) -> anyhow::Result<Telemetry> {
 
 impl Telemetry {
     /// Sends what was not sent yet, but does not wait long for it.
+    #[cfg_attr(
+        not(feature = "otel"),
+        expect(
+            clippy::unused_async,
+            reason = "there is something to wait for in the other build"
+        )
+    )]
     pub async fn end(self) {
         #[cfg(feature = "otel")]
         if let Some(export) = self.export {

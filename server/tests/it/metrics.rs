@@ -30,7 +30,7 @@ impl World {
 
     /// The value of one series.
     #[track_caller]
-    pub(crate) fn count(&self, series: &str) -> f64 {
+    pub(crate) fn count(&self, series: &str) -> u64 {
         let text = self.state.metrics().text();
         let wanted = format!("component_auth0_{series} ");
         let line = text.lines().find_map(|line| line.strip_prefix(&wanted));
@@ -95,8 +95,8 @@ async fn metrics_are_not_on_the_public_listener_of_a_deployment() {
 async fn logins_refreshes_and_logouts_are_counted() {
     let world = World::new().await;
     let someone = world.signed_in("ada").await;
-    assert_eq!(world.count("logins_started_total"), 1.0);
-    assert_eq!(world.count("logins_finished_total"), 1.0);
+    assert_eq!(world.count("logins_started_total"), 1);
+    assert_eq!(world.count("logins_finished_total"), 1);
     world.clock.advance(301);
     world
         .tenant
@@ -104,18 +104,15 @@ async fn logins_refreshes_and_logouts_are_counted() {
         .set(|plan| plan.token.error = Some("invalid_client".into()));
     let wish = serde_json::json!({ "grant": someone.grant(), "scope": "openid" });
     someone.host.token_with(wish.clone()).await;
-    assert_eq!(
-        world.count("refreshes_total{outcome=\"misconfigured\"}"),
-        1.0
-    );
+    assert_eq!(world.count("refreshes_total{outcome=\"misconfigured\"}"), 1);
     world.tenant.faults().reset();
     someone.host.token_with(wish).await.ok();
-    assert_eq!(world.count("refreshes_total{outcome=\"done\"}"), 1.0);
+    assert_eq!(world.count("refreshes_total{outcome=\"done\"}"), 1);
     someone.host.revoke(someone.grant()).await;
-    assert_eq!(world.count("logouts_total{by=\"host\"}"), 1.0);
+    assert_eq!(world.count("logouts_total{by=\"host\"}"), 1);
     let other = world.signed_in("grace").await;
     other.browser.submit("/api/auth/logout", &[]).await;
-    assert_eq!(world.count("logouts_total{by=\"person\"}"), 1.0);
+    assert_eq!(world.count("logouts_total{by=\"person\"}"), 1);
 }
 
 #[tokio::test]
@@ -125,14 +122,14 @@ async fn logins_that_fail_are_counted_by_reason() {
     browser.open("/api/auth/callback?code=x&state=y").await;
     assert_eq!(
         world.count("logins_failed_total{reason=\"invalid_transaction\"}"),
-        1.0
+        1
     );
     world
         .tenant
         .faults()
         .set(|plan| plan.authorize.error = Some("access_denied".into()));
     browser.page_login("ada").await;
-    assert_eq!(world.count("logins_failed_total{reason=\"refused\"}"), 1.0);
+    assert_eq!(world.count("logins_failed_total{reason=\"refused\"}"), 1);
     world.tenant.faults().reset();
     world
         .tenant
@@ -141,10 +138,10 @@ async fn logins_that_fail_are_counted_by_reason() {
     browser.page_login("ada").await;
     assert_eq!(
         world.count("logins_failed_total{reason=\"provider_unacceptable\"}"),
-        1.0
+        1
     );
-    assert_eq!(world.count("logins_started_total"), 2.0);
-    assert_eq!(world.count("logins_finished_total"), 0.0);
+    assert_eq!(world.count("logins_started_total"), 2);
+    assert_eq!(world.count("logins_finished_total"), 0);
 }
 
 #[tokio::test]
@@ -152,17 +149,17 @@ async fn live_sessions_are_counted_by_the_upkeep_and_frames_at_the_scrape() {
     let world = World::new().await;
     let someone = world.signed_in("ada").await;
     world.signed_in("grace").await;
-    assert_eq!(world.count("sessions_live"), 0.0);
+    assert_eq!(world.count("sessions_live"), 0);
     let upkeep = async || {
         upkeep::once(world.state.sessions(), world.state.metrics())
             .await
             .unwrap();
     };
     upkeep().await;
-    assert_eq!(world.count("sessions_live"), 2.0);
+    assert_eq!(world.count("sessions_live"), 2);
     someone.host.revoke(someone.grant()).await;
     upkeep().await;
-    assert_eq!(world.count("sessions_live"), 1.0);
+    assert_eq!(world.count("sessions_live"), 1);
     let (browser, handoff, host) = (world.browser(), Handoff::new(&world), Host::new(&world));
     let waiting = tokio::spawn(async move { browser.claim(&handoff, &host).await });
     eventually(async || {
@@ -183,7 +180,7 @@ async fn live_sessions_are_counted_by_the_upkeep_and_frames_at_the_scrape() {
     // Its sender went away.
     assert_eq!(
         world.count("http_requests_total{route=\"/api/auth/handoff\",status=\"aborted\"}"),
-        1.0
+        1
     );
 }
 
@@ -200,15 +197,15 @@ async fn requests_are_counted_by_our_own_route_never_by_the_path_that_was_asked_
     assert!(!text.contains("canary"), "{text}");
     assert_eq!(
         world.count("http_requests_total{route=\"/api/ping\",status=\"2xx\"}"),
-        1.0
+        1
     );
     assert_eq!(
         world.count("http_requests_total{route=\"unmatched\",status=\"4xx\"}"),
-        100.0
+        100
     );
     assert_eq!(
         world.count("http_requests_total{route=\"/static/{file}\",status=\"4xx\"}"),
-        1.0
+        1
     );
 }
 
@@ -218,12 +215,12 @@ async fn the_latency_of_store_and_provider_is_measured() {
     world.signed_in("ada").await;
     for request in ["discovery", "jwks", "token"] {
         let series = format!("provider_request_duration_seconds_count{{request=\"{request}\"}}");
-        assert_eq!(world.count(&series), 1.0, "{request}");
+        assert_eq!(world.count(&series), 1, "{request}");
         let series = format!("provider_requests_total{{request=\"{request}\",answer=\"2xx\"}}");
-        assert_eq!(world.count(&series), 1.0, "{request}");
+        assert_eq!(world.count(&series), 1, "{request}");
     }
     let series = "store_duration_seconds_count{operation=\"create_session\"}";
-    assert_eq!(world.count(series), 1.0);
+    assert_eq!(world.count(series), 1);
 }
 
 /// Names of metrics are what dashboards and alerts hold on to.
@@ -236,7 +233,7 @@ async fn the_names_of_the_metrics_stay() {
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE component_auth0_"))
         .collect();
-    insta::assert_snapshot!(Vec::from_iter(names).join("\n"), @r"
+    insta::assert_snapshot!(names.into_iter().collect::<Vec<_>>().join("\n"), @r"
     audit_events counter
     audit_lines_dropped counter
     build info
@@ -265,8 +262,8 @@ async fn those_whom_a_limit_turns_away_are_counted() {
         .restarted(&[("RATE_LIMIT_PER_MINUTE", "1")]);
     let browser = world.browser();
     browser.open("/api/auth/login").await;
-    assert_eq!(world.count("limits_hit_total{limit=\"rate\"}"), 0.0);
+    assert_eq!(world.count("limits_hit_total{limit=\"rate\"}"), 0);
     let answer = browser.open("/api/auth/login").await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(world.count("limits_hit_total{limit=\"rate\"}"), 1.0);
+    assert_eq!(world.count("limits_hit_total{limit=\"rate\"}"), 1);
 }
