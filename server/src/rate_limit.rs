@@ -271,7 +271,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(retry_after(&limits, "192.0.2.1"), None);
         assert_eq!(retry_after(&limits, "192.0.2.1"), Some(1));
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         let burst = std::iter::repeat_n(address("192.0.2.1"), 100);
         assert_eq!(allowed(&limits, burst), 60);
     }
