@@ -29,18 +29,23 @@ def test_no_token_in_any_answer_message_address_or_storage(
     tab.sign_in("ada")
     tab.page.reload()
     tab.is_signed_in("ada")
+    for name, content in kept_by_the_browser(visitor):
+        assert not _JWT.search(content), f"a JWT in {name}"
+    assert _JWT_START not in tab.page.content()
+    # Cookies ignore ports: Streamlit's own is seen from here, ours are not.
+    assert "component-auth0" not in tab.component.root.evaluate("() => document.cookie")
+    # The answer that is held open while somebody is signed in has to end before it is read.
+    tab.sign_out()
     looked_at = 0
-    for name, content in visible_to_the_browser(visitor):
+    for name, content in sent_to_the_browser(visitor):
         looked_at += 1
         assert not _JWT.search(content), f"a JWT in {name}"
     assert looked_at > 20
     of_companion = [a for a in visitor.evidence.responses if a.url.startswith(tab.stack.companion)]
-    assert any("/api/auth/handoff" in answer.url for answer in of_companion)
+    for path in ("/api/auth/handoff", "/api/auth/watch"):
+        assert any(path in answer.url for answer in of_companion)
     for answer in of_companion:
         assert _JWT_START.encode() not in body(answer), answer.url
-    assert _JWT_START not in tab.page.content()
-    # Cookies ignore ports: Streamlit's own is seen from here, ours are not.
-    assert "component-auth0" not in tab.component.root.evaluate("() => document.cookie")
 
 
 def test_no_authorization_code_or_token_stays_in_an_address(visitor: Visitor) -> None:
@@ -75,14 +80,18 @@ def test_no_secret_in_any_log(visitor: Visitor) -> None:
         assert not [secret for secret in secrets if secret in output], program.name
 
 
-def visible_to_the_browser(visitor: Visitor) -> Iterator[tuple[str, bytes]]:
-    """Everything that came to this browser, or lies in it, but for HttpOnly cookies."""
+def sent_to_the_browser(visitor: Visitor) -> Iterator[tuple[str, bytes]]:
+    """Everything that came to this browser, but for HttpOnly cookies."""
     for answer in visitor.evidence.responses:
         yield answer.url, answer.url.encode()
         yield answer.url, body(answer)
     for number, message in enumerate(visitor.evidence.messages):
         content = message.encode() if isinstance(message, str) else message
         yield f"websocket message {number}", content
+
+
+def kept_by_the_browser(visitor: Visitor) -> Iterator[tuple[str, bytes]]:
+    """Everything that lies in this browser."""
     yield "cookies and storage", repr(visitor.context.storage_state(indexed_db=True)).encode()
     for page in visitor.context.pages:
         for frame in page.frames:
