@@ -233,7 +233,7 @@ async fn of_a_hundred_redeems_of_a_ticket_over_both_exactly_one_succeeds() {
         let ticket = ticket.to_owned();
         redeems.spawn(async move { host.redeem(&ticket).await });
     }
-    assert_eq!(one_of(redeems.join_all().await, 400), 100);
+    assert_eq!(one_of(&redeems.join_all().await, 400), 100);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -265,7 +265,7 @@ async fn of_a_hundred_claims_of_a_handoff_over_both_exactly_one_succeeds() {
 
 /// Of these exactly one is good, and all others were refused with `status`.
 #[track_caller]
-fn one_of(answers: Vec<Answer>, status: u16) -> usize {
+fn one_of(answers: &[Answer], status: u16) -> usize {
     let good = answers.iter().filter(|answer| answer.status == 200);
     assert_eq!(good.count(), 1);
     for answer in answers.iter().filter(|answer| answer.status != 200) {

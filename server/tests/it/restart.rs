@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use oidc::{Clock, SystemClock, SystemRandom, UnixTime};
 use reqwest::header::{COOKIE, HOST};
@@ -135,11 +135,11 @@ async fn ten_thousand_sessions_live_on_after_the_process_is_killed() {
     let mut companion = Started::by(&mut companion(directory.path()));
     let address = companion.address();
     let ready = restarted.elapsed();
+    let asked = Instant::now();
     assert_eq!(all_ask(&address, &members).await, SESSIONS);
     println!(
         "{SESSIONS} sessions made in {made:?}; killed after {answered} more answers; started \
          again in {ready:?}; all {SESSIONS} answered in {:?}",
-        restarted.elapsed() - ready
+        asked.elapsed()
     );
-    assert!(restarted.elapsed() < Duration::from_secs(120));
 }
