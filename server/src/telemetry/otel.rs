@@ -31,13 +31,13 @@ const LAST_EXPORT: Duration = Duration::from_secs(3);
 /// A collector answers with a few bytes.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
+type ExportingLayer<S> = Box<dyn Layer<S> + Send + Sync>;
+
 /// Exports as long as it lives.
 pub(super) struct Export(SdkTracerProvider);
 
 /// The layer that exports, if a collector is named.
-pub(super) fn layer<S>(
-    lookup: &Lookup,
-) -> anyhow::Result<Option<(Box<dyn Layer<S> + Send + Sync>, Export)>>
+pub(super) fn layer<S>(lookup: &Lookup) -> anyhow::Result<Option<(ExportingLayer<S>, Export)>>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
