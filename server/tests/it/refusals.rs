@@ -257,6 +257,8 @@ async fn a_token_endpoint_that_never_answers_gives_503_after_the_deadline() {
     // From here on nothing can happen but deadlines: time jumps to the next one.
     tokio::time::pause();
     let answer = delivery.await.unwrap();
+    // The store has deadlines of its own.
+    tokio::time::resume();
     answer.assert_page(503, "provider_unavailable");
     attempt.assert_nothing_came_of(&answer, "hang").await;
 }
