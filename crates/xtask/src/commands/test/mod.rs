@@ -61,6 +61,12 @@ const CHECKS: &[Check] = &[
         &[],
         rust::documentation_tests,
     ),
+    check(
+        "trace export",
+        Lane::Native,
+        &["servers build"],
+        rust::trace_export,
+    ),
     check("rust lints", Lane::Native, &[], rust::lints),
     check(FRONTEND, Lane::Wasm, &[], wasm::build),
     check(

@@ -10,6 +10,9 @@ use crate::progress::Step;
 /// Lines of a failed run that are printed; `target/xtask-logs` has all.
 const SHOWN: usize = 80;
 
+/// The one optional feature there is.
+const TRACE_EXPORT: [&str; 4] = ["--package", "server", "--features", "otel"];
+
 /// The formatting of all crates.
 pub(crate) fn format(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
     let mut command = process::cargo(context.workspace.root());
@@ -43,11 +46,29 @@ pub(crate) fn documentation_tests(context: &Context, step: &Step) -> anyhow::Res
     cargo_verdict(context, step, &finished)
 }
 
+/// What the companion's feature `otel` adds, which no other check compiles.
+pub(crate) fn trace_export(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+    let mut command = process::cargo(context.workspace.root());
+    command
+        .args(["test", "--no-fail-fast", "--test", "it"])
+        .args(TRACE_EXPORT)
+        .arg("telemetry");
+    let finished = process::run_to_end(context, step, &mut command)?;
+    // The tests have put a companion with the feature where the end-to-end tests take theirs.
+    build::servers(context, ServerProfile::Dev)?;
+    cargo_verdict(context, step, &finished)
+}
+
 /// Clippy with the workspace's lints, warnings denied.
 pub(crate) fn lints(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
-    let mut command = process::cargo(context.workspace.root());
-    command.args(["clippy", "--all-targets", "--", "-D", "warnings"]);
-    process::run(context, step, &mut command)?;
+    for features in [&[][..], &TRACE_EXPORT] {
+        let mut command = process::cargo(context.workspace.root());
+        command
+            .args(["clippy", "--all-targets"])
+            .args(features)
+            .args(["--", "-D", "warnings"]);
+        process::run(context, step, &mut command)?;
+    }
     Ok(Verdict::passed())
 }
 
