@@ -19,8 +19,9 @@ use crate::store::StoreError;
 
 /// To connect, introduce ourselves and choose the database.
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
-/// A whole call, connecting and asking again included.
-const CALL_DEADLINE: Duration = Duration::from_secs(2);
+/// A whole call, connecting and asking again included. Below the companion's own deadline, so
+/// that a dead connection is noticed here and the next call gets another.
+const CALL_DEADLINE: Duration = Duration::from_millis(1_800);
 /// Calls under way at once; one more is refused, since waiting would only add to the crowd.
 const MAX_CALLS: usize = 1024;
 /// After a failed attempt to connect nobody tries for this long, then twice as long …

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use session_store::{
-    HandleKind, KeyHash, Notice, RedisStore, SessionId, SessionStore, StoreError, Taken,
+    HandleKind, KeyHash, Notice, Purged, RedisStore, SessionId, SessionStore, StoreError, Taken,
 };
 use test_redis::{Options, RedisServer};
 
@@ -163,6 +163,20 @@ async fn a_purge_of_everything_leaves_no_key() {
         let left: i64 = server.cli(&["PTTL", key]).parse().unwrap();
         assert!(left <= 5000, "{left}");
     }
+}
+
+/// Catalogue E66.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_whose_clock_is_fast_purges_nothing_that_others_need() {
+    let (a, b, _server) = replicas().await;
+    let far_ahead = 10_000_000_000;
+    a.create_session(session(1, far_ahead), vec![])
+        .await
+        .unwrap();
+    let purged = b.purge(2 * far_ahead).await.unwrap();
+    assert_eq!(purged, Purged::default());
+    let id = SessionId([1; 16]);
+    assert!(a.load_session(id).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 -- ARGV: now, batch. Removes what nobody needs to remember, so many sessions and handles at
 -- most; gives how many of each.
 local now, batch = unpack(ARGV)
+-- A companion whose clock is fast must not remove what others still need (E66).
+now = math.min(tonumber(now), tonumber(redis.call('TIME')[1]))
 local sessions = redis.call('ZRANGEBYSCORE', purge_sessions, '-inf', now, 'LIMIT', 0, batch)
 for _, id in ipairs(sessions) do
   local key = session_key(id)
