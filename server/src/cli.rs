@@ -176,10 +176,10 @@ async fn serve_companion(
     let state = AppState::new(settings, outside)?;
     let (closing, audit) = (state.closing().clone(), state.audit().clone());
     start_beside(&state, operator);
+    tokio::spawn(close_on_signals(closing.clone()));
     // With PORT=0 the system has chosen one.
     let address = listener.local_addr()?;
     tracing::info!("component-auth0 listening on {address}, reached as {base}");
-    tokio::spawn(close_on_signals(closing.clone()));
     serve::serve(listener, router(state), &closing).await?;
     audit.flush().await;
     telemetry.end().await;

@@ -168,6 +168,8 @@ fn the_operators_listener_is_named_in_the_log_and_ends_with_the_process() {
 #[test]
 fn a_build_without_export_says_so_when_a_collector_is_named() {
     let companion = Companion::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")]);
+    // Answering, it also listens for signals.
+    companion.get("/api/ping", "");
     let log = companion.end().log.join("\n");
     assert!(log.contains("exports no traces"), "{log}");
 }
