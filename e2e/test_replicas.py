@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -10,6 +13,8 @@ from harness.visitor import enter_password
 from harness.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conftest import NewVisitor, StartStack
     from harness.nginx import Nginx
     from harness.stack import Stack
@@ -83,8 +88,11 @@ def test_rolling_restart_costs_nobody_a_session_or_a_login(
     ada.sign_in("ada")
     popup = grace.start_sign_in()
     grace.component.is_in_state("waiting")
-    for replica in stack.replicas:
-        replica.restart()
+    with crowd(stack) as answers:
+        for replica in stack.replicas:
+            replica.restart()
+    assert set(answers) == {200}
+    for _ in stack.replicas:
         calls_the_api(ada)
         ada.is_signed_in("ada")
     grace.component.is_in_state("waiting")
@@ -115,6 +123,28 @@ def test_login_arrives_though_the_replica_that_it_began_at_is_killed(
     assert taken_by(stack)["/api/auth/callback"] == 1
     tab.page.reload()
     tab.is_signed_in("ada")
+
+
+@contextmanager
+def crowd(stack: Stack) -> Iterator[Counter[int]]:
+    """People who ask all the time; the answers they get, by status."""
+    answers: Counter[int] = Counter()
+    over = threading.Event()
+
+    def ask() -> None:
+        with stack.outside_client() as client:
+            while not over.is_set():
+                answers[client.get("/api/ping").status_code] += 1
+
+    askers = [threading.Thread(target=ask) for _ in range(2)]
+    for asker in askers:
+        asker.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        for asker in askers:
+            asker.join()
 
 
 def calls_the_api(tab: Tab) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Everything that is not said here is as nginx has it from the start: buffering on, HTTP/1.0
 # and a new connection for each request, 60 s for an answer, the next server if one is gone.
+# But `max_fails=0`: a companion that restarts would count as gone for ten seconds, and when
+# the other one follows within them, nobody is left.
 _CONFIGURATION: Final = """
 daemon off;
 {user}
@@ -122,7 +124,7 @@ class Nginx(Program):
 
 def _servers(companions: Sequence[int], *, first: int | None = None) -> str:
     return " ".join(
-        f"server 127.0.0.1:{port}{'' if first in {None, number} else ' backup'};"
+        f"server 127.0.0.1:{port} max_fails=0{'' if first in {None, number} else ' backup'};"
         for number, port in enumerate(companions)
     )
 
