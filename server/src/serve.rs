@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, timeout, timeout_at};
 use tower::Service as _;
 
 use crate::closing::Closing;
@@ -25,6 +26,10 @@ const LARGEST_HEADERS: usize = 32 * 1024;
 const MOST_HEADERS: usize = 100;
 /// After the signal, requests under way get this long.
 const DRAIN: Duration = Duration::from_secs(8);
+/// And what outlives its request (a code that is being exchanged, a refresh) this long, from
+/// the signal on: the provider alone may take most of it. Below the half minute after which
+/// an orchestrator kills.
+const FINISH: Duration = Duration::from_secs(20);
 /// A client that takes nothing of its answer is let go after this, however often its kernel
 /// says that it lives: else it would hold its connection for ever (E40, slow read).
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -64,13 +69,19 @@ pub async fn serve(listener: TcpListener, router: Router, closing: &Closing) -> 
         });
     }
     drop(listener);
+    let signalled = Instant::now();
     let finished = async {
-        graceful.shutdown().await;
-        closing.finished().await;
+        // The work last: requests under way may bring more of it.
+        if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests did not finish in time");
+        }
+        let work = timeout_at(signalled + FINISH, closing.finished());
+        if work.await.is_err() {
+            tracing::warn!("some work did not finish in time");
+        }
     };
     tokio::select! {
         () = finished => {}
-        () = tokio::time::sleep(DRAIN) => tracing::warn!("some requests did not finish in time"),
         () = closing.at_once() => tracing::warn!("ended without waiting for what was under way"),
     }
     Ok(())
