@@ -41,6 +41,7 @@ pub struct HttpClient {
     /// Plain http to this machine never goes through a proxy, which would see the secrets.
     loopback: reqwest::Client,
     observer: Option<Arc<dyn RequestObserver>>,
+    time_limit: Duration,
 }
 
 impl fmt::Debug for HttpClient {
@@ -70,7 +71,16 @@ impl HttpClient {
                 .map_err(HttpClientUnavailable)?,
             loopback: loopback.build().map_err(HttpClientUnavailable)?,
             observer: None,
+            time_limit: TOTAL_TIMEOUT,
         })
+    }
+
+    /// The same for requests that must be over sooner.
+    pub(crate) fn within(self, time_limit: Duration) -> Self {
+        Self {
+            time_limit: time_limit.min(TOTAL_TIMEOUT),
+            ..self
+        }
     }
 
     /// Tells `observer` of each request.
@@ -134,8 +144,9 @@ impl HttpClient {
             "http" => &self.loopback,
             _ => &self.remote,
         };
-        let request = reqwest::Request::try_from(request)
+        let mut request = reqwest::Request::try_from(request)
             .map_err(|_| HttpError::Unacceptable("the request cannot be sent"))?;
+        *request.timeout_mut() = Some(self.time_limit);
         let response = client.execute(request).await.map_err(unreachable)?;
         read_limited(response).await
     }
@@ -147,7 +158,6 @@ fn builder() -> reqwest::ClientBuilder {
         // (SSRF, GHSA-993g-76c3-p5m4).
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TOTAL_TIMEOUT)
         // No decompression: a few bytes could become gigabytes.
         .no_gzip()
         .no_brotli()

@@ -2,7 +2,7 @@
 //! our own limited HTTP client. Nothing here retries: a code may be sent once only, and a
 //! rotating refresh token is the caller's to guard.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use http::StatusCode;
 use oauth2::{
@@ -104,6 +104,9 @@ pub struct RefreshRequest<'a> {
     pub scope: Option<&'a Scope>,
     /// Another resource server than the default (Auth0: multi-resource refresh tokens).
     pub audience: Option<&'a Audience>,
+    /// No answer within this counts as none, so that the caller can still try again while
+    /// the provider takes the token once more (E35). Capped by the limit of all requests.
+    pub time_limit: Duration,
 }
 
 /// Credentials of a machine-to-machine client.
@@ -195,7 +198,10 @@ impl Provider {
             refresh = refresh.add_extra_param("audience", audience.as_str());
         }
         let body = refresh
-            .request_async(&|request| exchange(self.http.clone(), RequestKind::Refresh, request))
+            .request_async(&|http_request| {
+                let http = self.http.clone().within(request.time_limit);
+                exchange(http, RequestKind::Refresh, http_request)
+            })
             .await?;
         self.token_set(body, request.scope.unwrap_or(request.granted_scope))
     }

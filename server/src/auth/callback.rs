@@ -299,6 +299,7 @@ impl Callback {
                 audience: None,
                 requested_scope: None,
                 token: tokens.access_token.expose().to_owned(),
+                issued_at: self.sessions.now(),
                 expires_at: tokens.expires_at.seconds(),
                 scope: tokens.scope.to_string(),
                 permissions: permissions_of(

@@ -10,13 +10,16 @@ mod turns;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc::{Audience, Provider, RefreshError, RefreshRequest, RefreshToken, Scope, TokenSet};
+use oidc::{
+    Audience, Provider, RefreshError, RefreshRequest, RefreshToken, Scope, TokenRequestError,
+    TokenSet,
+};
 use session_store::SessionId;
 use shared::error::{EndReason, ErrorCode};
 use tokio::time::Instant;
 
 pub use self::tokens::permissions_of;
-use self::turns::{Lease, Turn, Turns};
+use self::turns::{Held, Turns};
 use crate::audit::{Audit, Event, Who};
 use crate::closing::Closing;
 use crate::error::AppError;
@@ -28,8 +31,10 @@ use crate::state::Config;
 /// A token that ends within this is renewed when somebody asks without a wish.
 const DEFAULT_MIN_TTL: i64 = 60;
 /// A reply may have been lost after the provider rotated the refresh token; it takes the old
-/// one once more, but only so soon (Auth0: ten seconds).
-const TRY_AGAIN_WITHIN: Duration = Duration::from_secs(5);
+/// one once more, but only so soon (Auth0: ten seconds). A reply that is lost without a sign
+/// shows as a time-out only, so the first attempt is given up well before (E35).
+const FIRST_TRY: Duration = Duration::from_secs(4);
+const SECOND_TRY: Duration = Duration::from_secs(10);
 /// How long somebody waits for another replica's refresh: longer than that can take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it is looked for: soon at first, rarely at last.
@@ -136,7 +141,7 @@ impl AccessTokens {
         id: SessionId,
         wish: &Wish,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
-        let turn = Arc::new(self.turns.take(id).await);
+        let turn = self.turns.take(id).await;
         let deadline = Instant::now() + PATIENCE;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -149,7 +154,7 @@ impl AccessTokens {
                 return self.make_do(live, wish, unavailable("it did not answer just now"));
             }
             if let Some(lease) = self.turns.lease(id).await? {
-                return self.under_lease(lease, &turn, id, wish).await;
+                return self.while_held(Held::new(turn, lease), id, wish).await;
             }
             if Instant::now() >= deadline {
                 return self.make_do(live, wish, unavailable("a refresh elsewhere does not end"));
@@ -166,10 +171,9 @@ impl AccessTokens {
         }
     }
 
-    async fn under_lease(
+    async fn while_held(
         &self,
-        lease: Lease,
-        turn: &Arc<Turn>,
+        held: Arc<Held>,
         id: SessionId,
         wish: &Wish,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
@@ -179,14 +183,11 @@ impl AccessTokens {
             let live = self.live(id).await?;
             match self.cached(&live, wish) {
                 Some(token) => Ok((live, token)),
-                None => self.refresh(live, turn, wish).await,
+                None => self.refresh(live, &held, wish).await,
             }
         };
-        let refreshed = tokio::select! {
-            refreshed = refreshing => refreshed,
-            never = lease.keep() => match never {},
-        };
-        lease.give_back().await;
+        let refreshed = held.during(refreshing).await;
+        held.let_go().await;
         refreshed
     }
 
@@ -197,17 +198,17 @@ impl AccessTokens {
         } else {
             1
         };
-        let needed = self.sessions.now().saturating_add(min_ttl);
+        let now = self.sessions.now();
         let mut tokens = live.session.access_tokens.iter();
         tokens
-            .find(|token| wish.is_met_by(token) && token.expires_at >= needed)
+            .find(|token| wish.is_met_by(token) && token.lasts(min_ttl, now))
             .cloned()
     }
 
     async fn refresh(
         &self,
         live: LiveSession,
-        turn: &Arc<Turn>,
+        held: &Arc<Held>,
         wish: &Wish,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
         let Some(refresh_token) = live.session.refresh_token.clone().map(RefreshToken::new) else {
@@ -218,7 +219,7 @@ impl AccessTokens {
             self.report(&live, RefreshOutcome::of(error));
         }
         match answer {
-            Ok(tokens) => self.store(live, turn, wish, tokens).await,
+            Ok(tokens) => self.store(live, held, wish, tokens).await,
             // Of another audience or scope it says nothing about the person.
             Err(RefreshError::Denied) if !wish.is_own() => Err(DENIED),
             Err(error @ (RefreshError::SessionOver | RefreshError::Denied)) => {
@@ -228,7 +229,7 @@ impl AccessTokens {
             Err(RefreshError::InteractionRequired(_)) => Err(REAUTHENTICATION_REQUIRED),
             Err(error) => {
                 if matches!(error, RefreshError::Unavailable(_)) {
-                    turn.note_unanswered();
+                    held.note_unanswered();
                 }
                 self.make_do(live, wish, error)
             }
@@ -296,17 +297,20 @@ impl AccessTokens {
             .transpose()
             .map_err(unreadable)?;
         let audience = wish.audience.as_deref().map(Audience::new);
-        let request = RefreshRequest {
+        let mut request = RefreshRequest {
             refresh_token,
             granted_scope: &granted_scope,
             scope: scope.as_ref(),
             audience: audience.as_ref(),
+            time_limit: FIRST_TRY,
         };
-        let asked = Instant::now();
+        // First, so that waiting for it is no part of an attempt: without it none is made.
+        let metadata = self.provider.metadata().await;
+        metadata.map_err(TokenRequestError::from)?;
         match self.provider.refresh(request).await {
-            // The reply may have been lost after the provider rotated (E35).
-            Err(RefreshError::Unavailable(reason)) if asked.elapsed() < TRY_AGAIN_WITHIN => {
+            Err(RefreshError::Unavailable(reason)) => {
                 tracing::info!(reason, "refresh had no answer; trying once more");
+                request.time_limit = SECOND_TRY;
                 self.provider.refresh(request).await
             }
             answered => answered,

@@ -44,12 +44,28 @@ pub struct CachedAccessToken {
     pub requested_scope: Option<String>,
     /// The token.
     pub token: String,
+    /// When it was issued, Unix seconds; 0: an older release stored it and did not say.
+    #[serde(default)]
+    pub issued_at: i64,
     /// When it expires, Unix seconds.
     pub expires_at: i64,
     /// Scope it has.
     pub scope: String,
     /// Its `permissions`, if it is a verifiable JWT that has some.
     pub permissions: Vec<String>,
+}
+
+impl CachedAccessToken {
+    /// Whether it is good for `min_ttl` seconds more; or, where the provider gives none that
+    /// lives so long, whether it is in the first half of its life. Without the latter each of
+    /// those who wait for a refresh would make another one (E34).
+    #[must_use]
+    pub const fn lasts(&self, min_ttl: i64, now: i64) -> bool {
+        let left = self.expires_at.saturating_sub(now);
+        let age = now.saturating_sub(self.issued_at);
+        let never_lasted = left.saturating_add(age) <= min_ttl;
+        left >= min_ttl || (never_lasted && left > 0 && left >= age)
+    }
 }
 
 /// A session that is alive at this moment.

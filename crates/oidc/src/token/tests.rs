@@ -44,6 +44,7 @@ async fn refresh(provider: &FakeProvider) -> Result<TokenSet, RefreshError> {
         granted_scope: &scope("openid offline_access"),
         scope: None,
         audience: None,
+        time_limit: Duration::MAX,
     };
     provider.provider().refresh(request).await
 }
@@ -291,6 +292,7 @@ async fn a_provider_that_is_gone_does_not_end_the_session() {
         granted_scope: &Scope::default(),
         scope: None,
         audience: None,
+        time_limit: Duration::MAX,
     };
     let error = relying_party.refresh(request).await.unwrap_err();
     assert!(matches!(error, RefreshError::Unavailable(_)), "{error}");
@@ -312,6 +314,7 @@ async fn refresh_asks_for_what_it_was_told_to() {
         granted_scope: &scope("openid read:chart"),
         scope: Some(&scope("read:chart")),
         audience: Some(&Audience::new("http://other/api")),
+        time_limit: Duration::MAX,
     };
     let tokens = provider.provider().refresh(narrower).await.unwrap();
     assert_eq!(tokens.scope, scope("read:chart"));

@@ -9,11 +9,11 @@ use oidc::{
     Provider, Subject, TokenFault, TokenSet, VerificationError,
 };
 use serde_json::{Map, Value};
-use session_store::{StoreError, Updated};
+use session_store::{SessionId, StoreError, Updated};
 use shared::error::EndReason;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
-use super::turns::Turn;
+use super::turns::Held;
 use super::{AccessTokens, Wish};
 use crate::config::Settings;
 use crate::error::{AppError, causes};
@@ -22,8 +22,9 @@ use crate::request_id::of_this_request;
 use crate::sessions::{CachedAccessToken, LiveSession, Session, Standing};
 use crate::user::personal_claims;
 
-/// Attempts at writing a refreshed session that somebody else changes meanwhile.
-const MOST_CONFLICTS: u32 = 5;
+/// What was refreshed is stored after this at the latest, verified or not: until then only
+/// this process's memory holds the rotated refresh token.
+const VERIFICATION: Duration = Duration::from_secs(2);
 /// A store that is busy for a moment delays the answer by so much; one that is away longer,
 /// no further.
 const MOMENT: Duration = Duration::from_millis(1500);
@@ -36,6 +37,8 @@ const MOST_CACHED: usize = 16;
 
 /// The answer to a refresh, before it is stored.
 struct Brought {
+    /// The refresh token that was sent for it.
+    spent: Option<String>,
     tokens: TokenSet,
     /// The new ID token and its claims. One for a narrower scope tells less of the person,
     /// and is not here.
@@ -45,7 +48,13 @@ struct Brought {
 }
 
 impl Brought {
-    fn applied_to(&self, before: &Session) -> Session {
+    /// `None`: nothing is to be written. Either it is there already (a write that was obeyed,
+    /// whose answer was lost), or another refresh was faster: the token that it brought is
+    /// the one in force, and ours in its place would be taken for stolen.
+    fn applied_to(&self, before: &Session) -> Option<Session> {
+        if before.refresh_token != self.spent {
+            return None;
+        }
         let mut session = before.clone();
         if let Some(rotated) = &self.tokens.refresh_token {
             let rotated = Some(rotated.expose().to_owned());
@@ -57,7 +66,7 @@ impl Brought {
             session.id_token = session.id_token.map(|_| raw.clone());
         }
         cache(&mut session.access_tokens, self.fresh.clone(), &self.wish);
-        session
+        Some(session)
     }
 }
 
@@ -66,15 +75,26 @@ impl AccessTokens {
     pub(super) async fn store(
         &self,
         mut live: LiveSession,
-        turn: &Arc<Turn>,
+        held: &Arc<Held>,
         wish: &Wish,
         tokens: TokenSet,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
-        let claims = self.refreshed_claims(&live, &tokens).await?;
+        let issued_at = self.sessions.now();
+        let deadline = Instant::now() + VERIFICATION;
+        let claims = self.refreshed_claims(&live, &tokens, deadline).await?;
         self.audit.metrics().refreshed(RefreshOutcome::Done);
-        let present = &live.session.access_tokens;
-        let fresh = self.access_token(&tokens, wish, present).await;
+        let permissions = self.permissions(&live, &tokens, wish, deadline).await;
+        let fresh = CachedAccessToken {
+            audience: wish.audience.clone(),
+            requested_scope: wish.scope.clone(),
+            token: tokens.access_token.expose().to_owned(),
+            issued_at,
+            expires_at: tokens.expires_at.seconds(),
+            scope: tokens.scope.to_string(),
+            permissions,
+        };
         let brought = Brought {
+            spent: live.session.refresh_token.clone(),
             tokens,
             claims: claims.filter(|_| wish.is_own()),
             fresh: fresh.clone(),
@@ -82,31 +102,35 @@ impl AccessTokens {
         };
         match self.write(live.clone(), &brought, MOMENT).await {
             Ok(written) => Ok((written, fresh)),
-            Err(AppError::Store(StoreError::Unavailable(_))) => {
+            Err(error @ AppError::SessionEnded(_)) => Err(error),
+            Err(error) => {
+                let error = causes(&error);
+                tracing::warn!(error, "a refreshed session waits for the store");
                 let session = brought.applied_to(&live.session);
-                self.write_later(live.clone(), brought, Arc::clone(turn));
-                live.session = session;
+                self.write_later(live.clone(), brought, Arc::clone(held));
+                live.session = session.unwrap_or(live.session);
                 Ok((live, fresh))
             }
-            Err(error) => Err(error),
         }
     }
 
-    /// A store that stays away must not cost the rotated token. Nobody of this process takes
-    /// the turn meanwhile: the provider would take the old one for stolen.
-    fn write_later(&self, live: LiveSession, brought: Brought, turn: Arc<Turn>) {
-        tracing::warn!("a refreshed session waits for the store to come back");
+    /// A store that stays away must not cost the rotated token. Nobody takes turn or lease
+    /// meanwhile: the provider would take the old one for stolen.
+    fn write_later(&self, live: LiveSession, brought: Brought, held: Arc<Held>) {
         let tokens = self.clone();
         let writing = async move {
-            if let Err(error) = tokens.write(live, &brought, OUTAGE).await {
+            let written = held.during(tokens.write(live, &brought, OUTAGE)).await;
+            if let Err(error) = written {
                 let error = causes(&error);
                 tracing::error!(event = "refresh_lost", error, "a refresh was not stored");
             }
-            drop(turn);
+            held.let_go().await;
         };
         self.closing.finish(of_this_request(writing));
     }
 
+    /// Tries again whatever the trouble is: a store that refuses our password, or a session
+    /// that somebody else changes all the time, must not cost the rotated token either.
     async fn write(
         &self,
         mut live: LiveSession,
@@ -114,20 +138,22 @@ impl AccessTokens {
         patience: Duration,
     ) -> Result<LiveSession, AppError> {
         let deadline = Instant::now() + patience;
-        let mut conflicts = 0;
+        let mut is_first = true;
         loop {
-            match self.write_once(&mut live, brought).await {
+            let trouble = match self.write_once(&mut live, brought).await {
                 Ok(Updated::Done) => return Ok(live),
-                Ok(Updated::Conflict) if conflicts < MOST_CONFLICTS => conflicts += 1,
+                Err(error @ AppError::SessionEnded(_)) => return Err(error),
                 Ok(Updated::Conflict) => {
-                    return Err(AppError::Internal(
-                        "a session changes too quickly to be refreshed".into(),
-                    ));
+                    AppError::Internal("a session changes too quickly to be refreshed".into())
                 }
-                Err(AppError::Store(StoreError::Unavailable(_))) if Instant::now() < deadline => {
-                    tokio::time::sleep(WRITE_PAUSE).await;
-                }
-                Err(error) => return Err(error),
+                Err(error) => error,
+            };
+            if Instant::now() >= deadline {
+                return Err(trouble);
+            }
+            // The first conflict is an ordinary one: a use was noted meanwhile.
+            if !std::mem::take(&mut is_first) {
+                tokio::time::sleep(WRITE_PAUSE).await;
             }
         }
     }
@@ -138,7 +164,9 @@ impl AccessTokens {
         live: &mut LiveSession,
         brought: &Brought,
     ) -> Result<Updated, AppError> {
-        let session = brought.applied_to(&live.session);
+        let Some(session) = brought.applied_to(&live.session) else {
+            return Ok(Updated::Done);
+        };
         let updated = self.sessions.update(live, &session).await?;
         if updated == Updated::Done {
             live.version += 1;
@@ -148,13 +176,29 @@ impl AccessTokens {
         match self.sessions.by_id(live.id).await? {
             Standing::Live(reloaded) => *live = *reloaded,
             Standing::Ended(reason) => {
-                // Logout won: what the provider just gave must not live on (E38).
-                self.revoke_quietly(brought.tokens.refresh_token.as_ref())
-                    .await;
+                if self.has_ended(live.id).await? {
+                    // Logout won: what the provider just gave must not live on (E38).
+                    self.revoke_quietly(brought.tokens.refresh_token.as_ref())
+                        .await;
+                } else {
+                    tracing::error!(
+                        event = "refresh_lost",
+                        "another replica sealed the session with a secret that this one lacks"
+                    );
+                }
                 return Err(AppError::SessionEnded(reason));
             }
         }
         Ok(updated)
+    }
+
+    /// Whether a session is over for everybody. One that does not open here, because a
+    /// replica with a newer `AUTH0_SECRET` sealed it, lives on there: what was given for it
+    /// must not be revoked.
+    async fn has_ended(&self, id: SessionId) -> Result<bool, StoreError> {
+        let stored = self.sessions.store().load_session(id).await?;
+        let now = self.sessions.now();
+        Ok(stored.is_none_or(|stored| stored.ended.is_some() || stored.expires_at <= now))
     }
 
     /// Claims of the new ID token, if there is one. One that speaks of another person ends
@@ -163,6 +207,7 @@ impl AccessTokens {
         &self,
         live: &LiveSession,
         tokens: &TokenSet,
+        deadline: Instant,
     ) -> Result<Option<(String, Map<String, Value>)>, AppError> {
         let Some(raw) = &tokens.id_token else {
             return Ok(None);
@@ -175,10 +220,12 @@ impl AccessTokens {
             access_token: Some(&tokens.access_token),
         };
         let verifier = self.provider.id_token_verifier();
-        match verifier
-            .verify(raw, &expectations, self.provider.now())
-            .await
-        {
+        let verifying = verifier.verify(raw, &expectations, self.provider.now());
+        let Ok(verified) = timeout_at(deadline, verifying).await else {
+            tracing::warn!("the provider's keys take long; the claims stay as they were");
+            return Ok(None);
+        };
+        match verified {
             Ok(id_token) => Ok(Some((
                 raw.expose().to_owned(),
                 personal_claims(id_token.claims()),
@@ -200,29 +247,26 @@ impl AccessTokens {
         }
     }
 
-    async fn access_token(
+    /// Permissions of the new access token; those of the one before where they cannot be
+    /// told in time.
+    async fn permissions(
         &self,
+        live: &LiveSession,
         tokens: &TokenSet,
         wish: &Wish,
-        present: &[CachedAccessToken],
-    ) -> CachedAccessToken {
-        let before = present.iter().find(|token| wish.is_met_by(token));
-        CachedAccessToken {
-            audience: wish.audience.clone(),
-            requested_scope: wish.scope.clone(),
-            token: tokens.access_token.expose().to_owned(),
-            expires_at: tokens.expires_at.seconds(),
-            scope: tokens.scope.to_string(),
-            permissions: permissions_of(
-                &self.provider,
-                &self.config,
-                wish.audience.as_deref(),
-                &tokens.access_token,
-            )
-            .await
-            .or_else(|| before.map(|token| token.permissions.clone()))
-            .unwrap_or_default(),
+        deadline: Instant,
+    ) -> Vec<String> {
+        let audience = wish.audience.as_deref();
+        let (provider, token) = (&self.provider, &tokens.access_token);
+        let telling = permissions_of(provider, &self.config, audience, token);
+        if let Ok(Some(permissions)) = timeout_at(deadline, telling).await {
+            return permissions;
         }
+        let mut present = live.session.access_tokens.iter();
+        present
+            .find(|token| wish.is_met_by(token))
+            .map(|before| before.permissions.clone())
+            .unwrap_or_default()
     }
 }
 

@@ -38,6 +38,13 @@ struct Gate {
     unanswered: AtomicU64,
 }
 
+/// Turn and lease together: nobody anywhere refreshes the session while this is held. Shared
+/// by a refresh and the task that stores what it brought.
+pub(super) struct Held {
+    turn: Turn,
+    lease: Lease,
+}
+
 /// Nobody else of this process refreshes the session while this is held.
 pub(super) struct Turn {
     gate: Arc<Gate>,
@@ -113,16 +120,41 @@ impl Turn {
         self.gate.unanswered.load(Ordering::Acquire) != self.unanswered_before
     }
 
+    fn note_unanswered(&self) {
+        self.gate.unanswered.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Held {
+    pub(super) fn new(turn: Turn, lease: Lease) -> Arc<Self> {
+        Arc::new(Self { turn, lease })
+    }
+
+    /// Does this, and keeps the lease meanwhile.
+    pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = work => done,
+            never = self.lease.keep() => match never {},
+        }
+    }
+
     /// Tells those that wait that the provider did not answer.
     pub(super) fn note_unanswered(&self) {
-        self.gate.unanswered.fetch_add(1, Ordering::AcqRel);
+        self.turn.note_unanswered();
+    }
+
+    /// Whoever lets go last gives both back: others of this process and of others go on.
+    pub(super) async fn let_go(self: Arc<Self>) {
+        if let Some(held) = Arc::into_inner(self) {
+            held.lease.give_back().await;
+        }
     }
 }
 
 impl Lease {
     /// Renews it for as long as this is polled. Once it is lost (this process stood still
     /// for too long), it is not fought for: compare-and-set decides whose result counts.
-    pub(super) async fn keep(&self) -> Infallible {
+    async fn keep(&self) -> Infallible {
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
             match self.turns.acquire(self.key).await {
@@ -139,7 +171,7 @@ impl Lease {
     }
 
     /// Lets the others go on at once.
-    pub(super) async fn give_back(self) {
+    async fn give_back(self) {
         let store = self.turns.sessions.store();
         let holder = self.turns.holder.as_bytes();
         if let Err(error) = store.release_lease(self.key, holder).await {

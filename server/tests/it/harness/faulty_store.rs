@@ -20,6 +20,7 @@ pub(crate) struct StoreFaults(Arc<Mutex<HashMap<&'static str, Counted>>>);
 struct Counted {
     calls: usize,
     failing: Range<usize>,
+    is_faulty: bool,
     hangs: bool,
     panics: bool,
 }
@@ -39,6 +40,14 @@ impl StoreFaults {
         counted.failing = first..first.saturating_add(failing);
     }
 
+    /// From now on this operation fails as if trying again could not help: Redis with another
+    /// password, a disk that is full.
+    pub(crate) fn refuse(&self, operation: &'static str) {
+        self.fail(operation, 0, usize::MAX);
+        let mut operations = self.0.lock().unwrap();
+        operations.entry(operation).or_default().is_faulty = true;
+    }
+
     /// From now on this operation never answers.
     pub(crate) fn hang(&self, operation: &'static str) {
         let mut operations = self.0.lock().unwrap();
@@ -55,6 +64,7 @@ impl StoreFaults {
     pub(crate) fn heal(&self) {
         for counted in self.0.lock().unwrap().values_mut() {
             counted.failing = 0..0;
+            counted.is_faulty = false;
             counted.hangs = false;
             counted.panics = false;
         }
@@ -67,16 +77,19 @@ impl StoreFaults {
     }
 
     async fn called(&self, operation: &'static str) -> Result<(), StoreError> {
-        let (fails, hangs, panics) = {
+        let (fails, is_faulty, hangs, panics) = {
             let mut operations = self.0.lock().unwrap();
             let counted = operations.entry(operation).or_default();
             counted.calls += 1;
             let fails = counted.failing.contains(&(counted.calls - 1));
-            (fails, counted.hangs, counted.panics)
+            (fails, counted.is_faulty, counted.hangs, counted.panics)
         };
         assert!(!panics, "canary of a panic");
         if hangs {
             return pending().await;
+        }
+        if fails && is_faulty {
+            return Err(StoreError::Faulty("the test wants it so".into()));
         }
         if fails {
             return Err(StoreError::Unavailable("the test wants it so".into()));
