@@ -36,7 +36,8 @@ pub(crate) async fn ticket(request: &TicketRequest) -> TicketAnswer {
     let unreachable = TicketAnswer::Unreachable { retry_after_s };
     match answer.status {
         200 => adapters::signed_in(&answer.body).map_or(unreachable, TicketAnswer::SignedIn),
-        401 => TicketAnswer::SignedOut,
+        401 if answer.says_nobody() => TicketAnswer::SignedOut,
+        401 => unreachable,
         _ => answer
             .refusal()
             .map_or(unreachable, |code| TicketAnswer::Refused { code }),
@@ -75,7 +76,8 @@ pub(crate) async fn watch(request: &WatchRequest, signal: &AbortSignal) -> Watch
     };
     let state = adapters::string(&answer.body, "state").unwrap_or_default();
     match (answer.status, state.as_str()) {
-        (401, _) | (200, "ended") => WatchAnswer::Ended,
+        (200, "ended") => WatchAnswer::Ended,
+        (401, _) if answer.says_nobody() => WatchAnswer::Ended,
         (200, "again") => WatchAnswer::Again {
             retry_after_s: answer.retry_after_s,
         },
@@ -89,17 +91,26 @@ pub(crate) async fn logout(request: &LogoutRequest) -> LogoutAnswer {
     let Some(answer) = post(routes::LOGOUT, &body, &timeout()).await else {
         return LogoutAnswer::Failed;
     };
-    match answer.status {
-        200 => LogoutAnswer::Done {
-            logout_url: adapters::string(&answer.body, "logout_url").filter(|url| is_http(url)),
-        },
-        // It had ended before.
-        204 | 401 => LogoutAnswer::Done { logout_url: None },
-        _ => LogoutAnswer::Failed,
+    // Anybody on the way can answer 200: only the companion's own words confirm the end.
+    let url = adapters::field(&answer.body, "logout_url");
+    if answer.status == 200 && !url.is_undefined() {
+        let logout_url = url.as_string().filter(|url| is_http(url));
+        LogoutAnswer::Done { logout_url }
+    } else {
+        LogoutAnswer::Failed
     }
 }
 
 impl Answer {
+    /// Whether a 401 is the companion's: a portal or proxy on the way has no say in who is
+    /// signed in.
+    fn says_nobody(&self) -> bool {
+        let code = adapters::string(&self.body, "code").unwrap_or_default();
+        [ErrorCode::NotAuthenticated, ErrorCode::SessionEnded]
+            .iter()
+            .any(|known| known.as_str() == code)
+    }
+
     /// The code of a definite refusal: 4xx, but neither a time-out nor too many requests.
     fn refusal(&self) -> Option<String> {
         let definite = (400..500).contains(&self.status) && !matches!(self.status, 408 | 429);

@@ -14,6 +14,8 @@ const LONGEST_DOUBLING: u32 = 7;
 const LONG_HELD_MS: i64 = 5 * 60 * 1000;
 /// After "again": everybody hears it in one moment, of a companion that ends.
 const AGAIN_SPREAD: u32 = 4;
+/// Longest pause that a companion may ask for.
+const MOST_ASKED_S: u32 = 600;
 
 /// A watch that is held, or due.
 pub(super) struct Watch {
@@ -81,7 +83,7 @@ impl Login {
                 }
             }
             WatchAnswer::Again { retry_after_s } => {
-                let asked = retry_after_s.map_or(0, |seconds| seconds.saturating_mul(1000));
+                let asked = retry_after_s.map_or(0, |seconds| seconds.min(MOST_ASKED_S) * 1000);
                 self.watch_after(self.pause(asked.max(PAUSE_MS), 0, AGAIN_SPREAD));
             }
             WatchAnswer::Unreachable => {
