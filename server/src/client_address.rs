@@ -1,7 +1,7 @@
 //! The address of the client, for fair shares. `X-Forwarded-For` is believed only as far as
 //! `TRUSTED_PROXIES` reach: whoever forges it behind none of them changes nothing.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts, Request};
 use http::request::Parts;
@@ -48,15 +48,15 @@ impl ClientAddress {
 fn nearest(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_ours = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut nearest = peer;
-    let forwarded: Vec<&str> = headers
+    // As bytes: what a client wrote further left must not make the proxy's own words unreadable.
+    let forwarded: Vec<&[u8]> = headers
         .get_all("x-forwarded-for")
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .collect();
     // From the right: each proxy of ours vouches for the one address that it appended.
     for hop in forwarded.into_iter().rev() {
-        let Some(hop) = address(hop.trim()) else {
+        let Some(hop) = address(hop.trim_ascii()) else {
             break;
         };
         if !is_ours(&nearest) {
@@ -67,22 +67,30 @@ fn nearest(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     nearest
 }
 
-/// Some proxies append the port. `::ffff:192.0.2.1` is the same client as `192.0.2.1`.
-fn address(hop: &str) -> Option<IpAddr> {
-    let bare = hop.parse::<IpAddr>();
+/// Some proxies append the port, and some write IPv6 in brackets with or without one.
+/// `::ffff:192.0.2.1` is the same client as `192.0.2.1`.
+fn address(hop: &[u8]) -> Option<IpAddr> {
+    let hop = str::from_utf8(hop).ok()?;
+    let bracketed = hop
+        .strip_prefix('[')
+        .and_then(|hop| hop.strip_suffix(']')?.parse::<Ipv6Addr>().ok());
     let with_port = || hop.parse::<SocketAddr>().map(|address| address.ip());
-    bare.or_else(|_| with_port())
-        .ok()
+    bracketed
+        .map(IpAddr::V6)
+        .or_else(|| hop.parse().or_else(|_| with_port()).ok())
         .map(|address| address.to_canonical())
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
-    fn client(peer: &str, forwarded: &str, trusted: &[&str]) -> String {
+    fn client(peer: &str, forwarded: impl AsRef<[u8]>, trusted: &[&str]) -> String {
         let mut headers = HeaderMap::new();
-        headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+        let forwarded = HeaderValue::from_bytes(forwarded.as_ref()).unwrap();
+        headers.insert("x-forwarded-for", forwarded);
         let trusted: Vec<_> = trusted
             .iter()
             .map(|network| network.parse().unwrap())
@@ -110,9 +118,23 @@ mod tests {
         for (hop, address) in [
             ("203.0.113.9:50123", "203.0.113.9"),
             ("[2001:db8::1]:50123", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[::ffff:203.0.113.9]", "203.0.113.9"),
             ("::ffff:203.0.113.9", "203.0.113.9"),
         ] {
             assert_eq!(client("10.0.0.1", hop, &["10.0.0.0/8"]), address);
+        }
+    }
+
+    // E48: else the line would be unread as a whole, and all who write it would be the proxy.
+    #[test]
+    fn odd_bytes_of_the_client_hide_nothing_that_a_proxy_appended() {
+        for odd in [b"\xff".as_slice(), b"\xe9t\xe9", b"\"192.0.2.1\xff", b""] {
+            let chain = [odd, b", 203.0.113.9"].concat();
+            assert_eq!(client("10.0.0.1", chain, &["10.0.0.0/8"]), "203.0.113.9");
+        }
+        for odd in [b"203.0.113.9, \xff".as_slice(), b"203.0.113.9, [192.0.2.1]"] {
+            assert_eq!(client("10.0.0.1", odd, &["10.0.0.0/8"]), "10.0.0.1");
         }
     }
 }
