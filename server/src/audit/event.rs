@@ -82,11 +82,15 @@ impl Event<'_> {
         }
     }
 
-    /// Whether anybody at all can make it happen, as often as they like.
+    /// Whether anybody at all can make it happen, as often as they like. A visitor's forged
+    /// component event makes its host redeem (G10).
     pub(super) const fn is_anybodys(&self) -> bool {
         matches!(
             self,
-            Self::LoginFailed(_) | Self::HostCredentialRefused | Self::LogoutTokenRefused
+            Self::LoginFailed(_)
+                | Self::RedeemRefused
+                | Self::HostCredentialRefused
+                | Self::LogoutTokenRefused
         )
     }
 

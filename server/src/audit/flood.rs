@@ -43,7 +43,11 @@ impl Flood {
 
 #[cfg(test)]
 mod tests {
+    use session_store::SessionId;
+
+    use super::super::event::Who;
     use super::*;
+    use crate::sessions::Session;
 
     #[test]
     fn what_anybody_can_cause_is_written_so_often_a_minute_and_then_counted() {
@@ -61,10 +65,23 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_a_credential_is_never_left_out() {
+    fn what_takes_a_login_is_never_left_out() {
+        let session = Session {
+            issuer: "https://provider.test/".into(),
+            subject: "auth0|ada".into(),
+            provider_session: None,
+            claims: serde_json::Map::new(),
+            id_token: None,
+            refresh_token: None,
+            is_refresh_token_rotated: false,
+            granted_scope: "openid".into(),
+            access_tokens: Vec::new(),
+            absolute_expiry: 0,
+        };
         let mut flood = Flood::default();
+        let event = Event::TicketReuse(Who::of(SessionId([0; 16]), &session));
         for _ in 0..10 * MOST_A_MINUTE {
-            assert_eq!(flood.pass(&Event::RedeemRefused, 0), Some(0));
+            assert_eq!(flood.pass(&event, 0), Some(0));
         }
     }
 }

@@ -274,3 +274,18 @@ async fn who_needs_no_credential_cannot_fill_the_disk() {
     browser.open("/api/auth/callback?code=x&state=y").await;
     assert_eq!(audited.lines().await[60]["suppressed"], 40);
 }
+
+// G10: a visitor's forged events make the host redeem, with the host's own credential.
+#[tokio::test]
+async fn forged_tickets_cannot_fill_the_disk() {
+    let audited = Audited::with(&[("RATE_LIMIT_PER_MINUTE", "off")]).await;
+    let world = &audited.world;
+    let host = crate::harness::Host::new(world);
+    for _ in 0..100 {
+        host.redeem(&world.random_256()).await;
+    }
+    assert_eq!(audited.of("redeem_refused").await.len(), 60);
+    // Whoever is signed in is reported all the same.
+    world.signed_in("ada").await;
+    assert_eq!(audited.of("login").await.len(), 1);
+}
