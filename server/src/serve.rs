@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,10 +14,12 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::Service as _;
 
 use crate::closing::Closing;
+use crate::open_files;
 
 /// A request's headers arrive within this, or the connection ends.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,12 +39,30 @@ const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// Out of file descriptors: wait for some to close, rather than spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// At most one warning of full seats in this time.
+const WARNING_PAUSE: Duration = Duration::from_mins(1);
+
 /// Serves `router` until the process is to end; then requests under way, and the work that
 /// outlives its request, are finished.
 ///
 /// # Errors
 /// None at present: trouble with one connection never ends the others.
 pub async fn serve(listener: TcpListener, router: Router, closing: &Closing) -> io::Result<()> {
+    let seats = Seats::new(open_files::most_connections());
+    serve_at_most(listener, router, closing, seats).await
+}
+
+/// The same with so many connections open at once; more wait in the system's queue until one
+/// ends, and cost no memory here.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_at_most(
+    listener: TcpListener,
+    router: Router,
+    closing: &Closing,
+    mut seats: Seats,
+) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -51,8 +72,13 @@ pub async fn serve(listener: TcpListener, router: Router, closing: &Closing) -> 
         .max_header_size(LARGEST_HEADERS)
         .max_headers(MOST_HEADERS);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let accepted = async {
+            // Before the connection is accepted: one that cannot be served stays outside.
+            let seat = seats.take().await;
+            (listener.accept().await, seat)
+        };
+        let (accepted, seat) = tokio::select! {
+            accepted = accepted => accepted,
             () = closing.begun() => break,
         };
         let Ok((stream, peer)) = accepted else {
@@ -66,6 +92,7 @@ pub async fn serve(listener: TcpListener, router: Router, closing: &Closing) -> 
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended early");
             }
+            drop(seat);
         });
     }
     drop(listener);
@@ -85,6 +112,34 @@ pub async fn serve(listener: TcpListener, router: Router, closing: &Closing) -> 
         () = closing.at_once() => tracing::warn!("ended without waiting for what was under way"),
     }
     Ok(())
+}
+
+/// How many connections may be open at once.
+pub struct Seats {
+    free: Arc<Semaphore>,
+    warned: Option<Instant>,
+}
+
+impl Seats {
+    /// So many.
+    #[must_use]
+    pub fn new(number: usize) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(number)),
+            warned: None,
+        }
+    }
+
+    /// Waits for one. Nobody closes the semaphore, so there is an error never.
+    async fn take(&mut self) -> Option<OwnedSemaphorePermit> {
+        if self.free.available_permits() == 0
+            && self.warned.is_none_or(|at| at.elapsed() >= WARNING_PAUSE)
+        {
+            self.warned = Some(Instant::now());
+            tracing::warn!("as many connections are open as may be: new ones wait");
+        }
+        Arc::clone(&self.free).acquire_owned().await.ok()
+    }
 }
 
 /// Small answers go out at once instead of waiting for a full packet.

@@ -4,8 +4,9 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use server::serve::{Seats, serve_at_most};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::commands::{Started, command};
@@ -94,8 +95,8 @@ fn affordable(wanted: usize) -> usize {
         .and_then(|line| line.split_whitespace().nth(3))
         .and_then(|soft| soft.parse().ok())
         .unwrap();
-    // The other tests of this process need some too.
-    wanted.min(soft.saturating_sub(1_000))
+    // The other tests of this process need some too, and a companion gives half of its own.
+    wanted.min((soft / 2).saturating_sub(1_000))
 }
 
 // E40: a byte now and then from each. They are cut off after ten seconds, and until then
@@ -171,6 +172,43 @@ async fn more_clients_than_descriptors_pass_and_the_server_goes_on() {
     }
     drop(clients);
     companion.serves_an_honest_client().await;
+}
+
+// E40: above the bound, clients wait outside until a seat is free, and no longer.
+#[tokio::test(start_paused = true)]
+async fn whoever_finds_no_seat_waits_until_another_leaves() {
+    let world = World::new().await;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (app, closing) = (world.app.clone(), world.state.closing().clone());
+    let seats = Seats::new(2);
+    let server = tokio::spawn(async move { serve_at_most(listener, app, &closing, seats).await });
+    let began = tokio::time::Instant::now();
+    let mut seated = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"G").await.unwrap();
+        seated.push(stream);
+    }
+    let asking = async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(PING.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        began.elapsed().as_secs()
+    };
+    // The slow ones are cut off after ten seconds: then one after another is served.
+    assert_eq!(asking().await, 10);
+    assert_eq!(asking().await, 10);
+    // The end of the process waits for nobody who is outside.
+    let mut seated = Vec::new();
+    for _ in 0..3 {
+        seated.push(TcpStream::connect(address).await.unwrap());
+    }
+    world.state.closing().begin();
+    server.await.unwrap().unwrap();
+    assert_eq!(began.elapsed().as_secs(), 10);
 }
 
 /// What may be answered: a status that begins so, or nothing at all.
