@@ -18,6 +18,7 @@ use crate::auth::watch::Watching;
 use crate::closing::Closing;
 use crate::config::Settings;
 use crate::cookies::CookiePolicy;
+use crate::health::Readiness;
 use crate::metrics::Metrics;
 use crate::observed_store::ObservedStore;
 use crate::rate_limit::RateLimits;
@@ -53,6 +54,7 @@ pub struct AppState {
     remote_api: RemoteApi,
     metrics: Metrics,
     rate_limits: RateLimits,
+    readiness: Readiness,
     audit: Audit,
 }
 
@@ -252,6 +254,7 @@ impl AppState {
             watching: Watching::new(sessions.clone(), closing.clone(), &metrics),
             remote_api: RemoteApi::new(settings.remote_api.clone())?,
             rate_limits,
+            readiness: Readiness::new(provider.clone(), sessions.clone()),
             config,
             provider,
             sessions,

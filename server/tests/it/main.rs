@@ -36,6 +36,7 @@ mod pages;
 mod panics;
 mod pong;
 mod rate_limits;
+mod readiness;
 mod refresh;
 mod refusals;
 mod replicas;

@@ -147,6 +147,8 @@ impl Scene {
     }
 
     async fn assert_ready(&self, status: u16, store: &str) {
+        // What was found is remembered for a second.
+        self.world.clock.advance(1);
         let ready = self.world.browser().page_get("/readyz").await;
         assert_eq!(ready.status, status, "{}", ready.body);
         assert_eq!(ready.json()["store"], store);
