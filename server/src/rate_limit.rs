@@ -6,7 +6,11 @@
 //! and whoever has a /48 has 65,536 networks, so those share a wider budget. Who the client
 //! is behind proxies is for [`crate::client_address`] to say. The back channel is not
 //! counted by address, since all visitors of an app come from its one address there: only
-//! wrong credentials are, and redeems by the Streamlit session that sends them (G10).
+//! wrong credentials are, and redeems by the Streamlit session that sends them (G10). Tickets
+//! are counted by the session that they are for.
+//!
+//! What a foreign page makes a browser send is refused without being counted: else a loop in
+//! one tab would lock out everybody behind the same address.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -22,17 +26,22 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 use hashlink::LruCache;
+use http::Method;
 use http::request::Parts;
+use session_store::SessionId;
 use sha2::{Digest as _, Sha256};
 use shared::routes;
 use tokio::time::Instant;
 
 use crate::client_address::ClientAddress;
 use crate::error::AppError;
-use crate::state::AppState;
+use crate::requests::{is_document_navigation, is_of_foreign_page, is_prefetch};
+use crate::state::{AppState, Config};
 
 /// A frame asks several times while its person signs in.
 const POLLS_PER_LOGIN: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// A page asks once for each frame that it shows, and again when the frame is shown anew.
+const TICKETS_PER_SESSION: NonZeroU32 = NonZeroU32::new(120).unwrap();
 /// Networks of one site that may use their whole share at once.
 const NETWORKS_PER_SITE: NonZeroU32 = NonZeroU32::new(16).unwrap();
 /// Clients remembered in each table (about 80 bytes each). Above that the one that has been
@@ -50,6 +59,7 @@ struct Budgets {
     handoff: PerAddress,
     wrong_credential: PerAddress,
     redeem: Limiter,
+    ticket: Limiter,
     /// At most one warning a minute.
     warning: Limiter,
 }
@@ -67,6 +77,7 @@ impl RateLimits {
                 handoff: PerAddress::new(logins.saturating_mul(POLLS_PER_LOGIN)),
                 wrong_credential: PerAddress::new(logins),
                 redeem: limiter(logins),
+                ticket: limiter(TICKETS_PER_SESSION),
                 warning: limiter(NonZeroU32::MIN),
             })
         }))
@@ -84,6 +95,17 @@ impl RateLimits {
         let mut key = [0; 16];
         key.copy_from_slice(&Sha256::digest(verifier)[..16]);
         check(&budgets.redeem, u128::from_be_bytes(key))
+    }
+
+    /// Counts a ticket for this session: each is a row in the store.
+    ///
+    /// # Errors
+    /// [`AppError::RateLimited`] when the budget is used up.
+    pub fn ticket(&self, session: SessionId) -> Result<(), AppError> {
+        match &self.0 {
+            Some(budgets) => check(&budgets.ticket, u128::from_be_bytes(session.0)),
+            None => Ok(()),
+        }
     }
 
     /// Counts a wrong credential from `client`. A right one is never refused for it.
@@ -129,6 +151,7 @@ pub async fn limit_rate(State(state): State<AppState>, request: Request, next: N
     let Some((budgets, budget)) = budgets
         .as_deref()
         .and_then(|budgets| Some((budgets, budgets.of_path(path)?)))
+        .filter(|_| !will_be_refused(&request, &Config::from_ref(&state)))
     else {
         return next.run(request).await;
     };
@@ -143,6 +166,22 @@ pub async fn limit_rate(State(state): State<AppState>, request: Request, next: N
             budgets.warn_of_unknown_proxy(client, &parts);
             error.into_response()
         }
+    }
+}
+
+/// Whether the headers alone make the handler refuse it, before it looks at anything else.
+/// Clients that say neither `Origin` nor Fetch Metadata are no browsers, and are counted.
+fn will_be_refused(request: &Request, config: &Config) -> bool {
+    let headers = request.headers();
+    let is_navigation = match request.uri().path() {
+        routes::LOGIN => request.method() != Method::POST,
+        routes::CALLBACK => true,
+        _ => false,
+    };
+    if is_navigation {
+        is_prefetch(headers) || !is_document_navigation(headers)
+    } else {
+        is_of_foreign_page(headers, config.base.as_str())
     }
 }
 
@@ -323,6 +362,7 @@ mod tests {
         let limits = RateLimits::new(None);
         for _ in 0..10_000 {
             assert!(limits.redeem("verifier").is_ok());
+            assert!(limits.ticket(SessionId([0; 16])).is_ok());
             let client = ClientAddress(address("192.0.2.1"));
             assert!(limits.wrong_credential(client).is_ok());
         }

@@ -63,6 +63,16 @@ fn is_own_origin(headers: &HeaderMap, own: &str) -> bool {
     one_and_own && site.is_none_or(|site| site == "same-origin")
 }
 
+/// Whether the browser itself says that this comes from a page of somebody else. Clients
+/// that say nothing may be anything; [`OwnOrigin`] refuses them all the same.
+#[must_use]
+pub fn is_of_foreign_page(headers: &HeaderMap, own: &str) -> bool {
+    let says = [header::ORIGIN.as_str(), "sec-fetch-site"]
+        .iter()
+        .any(|name| headers.contains_key(*name));
+    says && !is_own_origin(headers, own)
+}
+
 impl<T: DeserializeOwned> FromRequest<AppState> for FrameJson<T> {
     type Rejection = AppError;
 

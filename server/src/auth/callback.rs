@@ -22,7 +22,7 @@ use crate::metrics::labels::LoginFailure;
 use crate::provider_errors::{discovery, token_request, verification};
 use crate::redirect::see_other;
 use crate::request_id::of_this_request;
-use crate::requests::{body_refusal, is_prefetch};
+use crate::requests::{body_refusal, is_document_navigation, is_prefetch};
 use crate::sessions::{CachedAccessToken, Session};
 use crate::state::Callback;
 use crate::user::personal_claims;
@@ -39,6 +39,9 @@ pub async fn by_redirect(
     if is_prefetch(&headers) {
         return StatusCode::NO_CONTENT.into_response();
     }
+    if !is_document_navigation(&headers) {
+        return no_navigation();
+    }
     callback.receive(&query.unwrap_or_default(), &headers).await
 }
 
@@ -53,6 +56,9 @@ pub async fn by_form_post(
 ) -> Response {
     if callback.config.response_mode != ResponseMode::FormPost {
         return method_not_allowed().await;
+    }
+    if !is_document_navigation(&headers) {
+        return no_navigation();
     }
     let form = match form {
         Ok(RawForm(form)) => form,
@@ -73,6 +79,16 @@ pub async fn method_not_allowed() -> Response {
     AppError::refused(
         ErrorCode::MethodNotAllowed,
         "This address has no such method.",
+    )
+    .into_response()
+}
+
+/// Whatever page embeds or fetches this address, no person's login arrives there. Nothing is
+/// reported: such a page could do it in a loop.
+fn no_navigation() -> Response {
+    AppError::refused(
+        ErrorCode::InvalidRequest,
+        "A sign-in ends with a page of its own, not inside another page.",
     )
     .into_response()
 }

@@ -16,6 +16,7 @@ use shared::error::ErrorCode;
 use crate::config::Settings;
 use crate::cookies::{self, Caller, CookiePolicy};
 use crate::error::AppError;
+use crate::rate_limit::RateLimits;
 use crate::requests::FrameJson;
 use crate::sessions::{LiveSession, Sessions};
 use crate::state::Config;
@@ -88,11 +89,12 @@ impl Binding {
 /// Who is signed in here, for the frame and its Streamlit session.
 ///
 /// # Errors
-/// 401 when signed out, 403 for an unknown page.
+/// 401 when signed out, 403 for an unknown page, 429 for a session that asks on and on.
 pub async fn ticket(
     State(config): State<Config>,
     State(sessions): State<Sessions>,
     State(policy): State<CookiePolicy>,
+    State(rate_limits): State<RateLimits>,
     headers: HeaderMap,
     FrameJson(request): FrameJson<TicketRequest>,
 ) -> Result<Response, AppError> {
@@ -106,6 +108,7 @@ pub async fn ticket(
     let ticket = if is_known {
         None
     } else {
+        rate_limits.ticket(live.id)?;
         Some(mint_ticket(&live, &binding, &sessions).await?)
     };
     let body = SignedIn {
