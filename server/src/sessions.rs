@@ -6,6 +6,7 @@
 
 mod ending;
 mod lookup;
+mod provider_logout;
 mod record;
 mod sealing;
 
@@ -19,6 +20,7 @@ use session_store::{
 use shared::error::EndReason;
 
 pub use self::record::{CachedAccessToken, LiveSession, Session, Standing, reference};
+use crate::closing::Closing;
 use crate::config::Lifetimes;
 use crate::cookies::Caller;
 use crate::values::random_256;
@@ -34,6 +36,7 @@ pub struct Sessions {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     lifetimes: Lifetimes,
+    closing: Closing,
 }
 
 impl Sessions {
@@ -44,6 +47,7 @@ impl Sessions {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         lifetimes: Lifetimes,
+        closing: Closing,
     ) -> Self {
         Self {
             store,
@@ -51,6 +55,7 @@ impl Sessions {
             clock,
             random,
             lifetimes,
+            closing,
         }
     }
 
@@ -99,7 +104,8 @@ impl Sessions {
         if let Err(error) = self.store.create_session(new, vec![handle]).await {
             // Only the answer may have been lost: nobody will ever hold that session's cookie.
             let sessions = self.clone();
-            tokio::spawn(async move { sessions.end(id, EndReason::Unknown).await });
+            let ending = async move { sessions.end(id, EndReason::Unknown).await };
+            self.closing.finish(ending);
             return Err(error);
         }
         Ok((id, cookie))

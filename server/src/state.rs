@@ -226,6 +226,7 @@ impl AppState {
             clock,
             random,
             settings.lifetimes,
+            closing.clone(),
         );
         let transactions = Transactions::new(
             KeyRing::derive(secrets, "transaction")?,
@@ -246,6 +247,7 @@ impl AppState {
             provider.clone(),
             config.clone(),
             audit.clone(),
+            closing.clone(),
         );
         let rate_limits = RateLimits::new(settings.rate_limit);
         Ok(Self {

@@ -65,6 +65,7 @@ pub struct IdTokenVerifier {
 pub struct VerifiedIdToken {
     issuer: Issuer,
     subject: Subject,
+    issued_at: UnixTime,
     expires_at: UnixTime,
     auth_time: Option<UnixTime>,
     session_id: Option<String>,
@@ -82,6 +83,12 @@ impl VerifiedIdToken {
     #[must_use]
     pub fn subject(&self) -> &Subject {
         &self.subject
+    }
+
+    /// When the provider vouched.
+    #[must_use]
+    pub fn issued_at(&self) -> UnixTime {
+        self.issued_at
     }
 
     /// When the token ends; the session may live longer.
@@ -154,7 +161,7 @@ impl IdTokenVerifier {
         let expires_at = claims.check_expiry(now, self.settings.clock_skew)?;
         claims.check_not_before(now, self.settings.clock_skew)?;
         // 10. Issued lately.
-        self.check_issued_at(&claims, now)?;
+        let issued_at = self.check_issued_at(&claims, now)?;
         let subject = claims.subject()?;
         // 11. Bound to the authorization request, or to the session that is refreshed.
         check_occasion(&claims, &subject, expectations.occasion)?;
@@ -172,6 +179,7 @@ impl IdTokenVerifier {
         Ok(VerifiedIdToken {
             issuer,
             subject,
+            issued_at,
             expires_at,
             auth_time,
             session_id: claims.optional_string("sid")?.map(str::to_owned),
@@ -195,14 +203,14 @@ impl IdTokenVerifier {
         }
     }
 
-    fn check_issued_at(&self, claims: &Claims, now: UnixTime) -> Result<(), TokenFault> {
+    fn check_issued_at(&self, claims: &Claims, now: UnixTime) -> Result<UnixTime, TokenFault> {
         let issued_at = claims
             .check_issued_at(now, self.settings.clock_skew)?
             .ok_or(TokenFault::MissingClaim("iat"))?;
         if now.seconds_since(issued_at) > OLDEST_ISSUE_SECONDS {
             return Err(TokenFault::IssuedTooLongAgo);
         }
-        Ok(())
+        Ok(issued_at)
     }
 
     fn check_auth_time(

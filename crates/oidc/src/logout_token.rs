@@ -33,6 +33,7 @@ pub struct VerifiedLogoutToken {
     issuer: Issuer,
     ended: Ended,
     token_id: String,
+    issued_at: UnixTime,
     expires_at: UnixTime,
 }
 
@@ -67,6 +68,12 @@ impl VerifiedLogoutToken {
     #[must_use]
     pub fn token_id(&self) -> &str {
         &self.token_id
+    }
+
+    /// When the provider said so: whoever signed in later is not meant.
+    #[must_use]
+    pub fn issued_at(&self) -> UnixTime {
+        self.issued_at
     }
 
     /// When its `jti` may be forgotten.
@@ -115,7 +122,7 @@ impl LogoutTokenVerifier {
         {
             return Err(TokenFault::WrongAudience);
         }
-        let expires_at = self.check_times(claims, now)?;
+        let (issued_at, expires_at) = self.check_times(claims, now)?;
         // Step 5: a session or a subject, or both.
         let ended = ended(claims)?;
         // Step 6: the event, with an object as its value.
@@ -134,12 +141,18 @@ impl LogoutTokenVerifier {
             issuer,
             ended,
             token_id: bounded(claims, "jti")?.ok_or(TokenFault::MissingClaim("jti"))?,
+            issued_at,
             expires_at,
         })
     }
 
-    /// `exp` came late into the specification: a token without it lives ten minutes.
-    fn check_times(&self, claims: &Claims, now: UnixTime) -> Result<UnixTime, TokenFault> {
+    /// When it was issued, and when it ends. `exp` came late into the specification: a token
+    /// without it lives ten minutes.
+    fn check_times(
+        &self,
+        claims: &Claims,
+        now: UnixTime,
+    ) -> Result<(UnixTime, UnixTime), TokenFault> {
         let issued_at = claims
             .check_issued_at(now, self.settings.clock_skew)?
             .ok_or(TokenFault::MissingClaim("iat"))?;
@@ -149,9 +162,10 @@ impl LogoutTokenVerifier {
         claims.check_not_before(now, self.settings.clock_skew)?;
         let end = issued_at.plus_seconds(OLDEST_ISSUE_SECONDS);
         if claims.has("exp") {
-            return Ok(claims.check_expiry(now, self.settings.clock_skew)?.min(end));
+            let expires_at = claims.check_expiry(now, self.settings.clock_skew)?;
+            return Ok((issued_at, expires_at.min(end)));
         }
-        Ok(end)
+        Ok((issued_at, end))
     }
 }
 

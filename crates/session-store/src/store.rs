@@ -70,6 +70,8 @@ pub enum HandleKind {
     SpentLogoutToken = 7,
     /// Value that can end a session and do nothing else.
     SignOutKey = 8,
+    /// Provider session or subject that the provider ended a short while ago.
+    ProviderLogout = 9,
 }
 
 /// A session to create.

@@ -65,6 +65,8 @@ async fn obey(
     sessions: &Sessions,
     sign_out: &SignOut,
 ) -> Result<(), AppError> {
+    // First: a login under way has no session yet that could be found.
+    sessions.note_provider_logout(token).await?;
     for id in named_sessions(token, sessions).await? {
         sign_out.end(id, EndReason::ProviderLogout).await?;
     }

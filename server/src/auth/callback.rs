@@ -100,6 +100,11 @@ const fn unknown_login() -> AppError {
     )
 }
 
+const ENDED_MEANWHILE: AppError = AppError::refused(
+    ErrorCode::LoginRefused,
+    "The sign-in service has just signed you out. You can try again.",
+);
+
 impl Callback {
     /// Finds the login that the response belongs to; spends it, whatever comes of it.
     async fn receive(&self, parameters: &str, headers: &HeaderMap) -> Response {
@@ -188,7 +193,9 @@ impl Callback {
     ) -> Result<Response, AppError> {
         let (tokens, id_token) = self.tokens(parameters, transaction).await?;
         let session = self.session(&tokens, &id_token).await;
-        let begun = self.begin_session(&session, transaction, headers).await;
+        let begun = self
+            .begin_session(&session, &id_token, transaction, headers)
+            .await;
         let cookie = begun.inspect_err(|_| {
             // Nobody will ever hold that session: what it was for is of no use either.
             if let Some(refresh_token) = tokens.refresh_token {
@@ -213,12 +220,20 @@ impl Callback {
     async fn begin_session(
         &self,
         session: &Session,
+        id_token: &VerifiedIdToken,
         transaction: &Transaction,
         headers: &HeaderMap,
     ) -> Result<String, AppError> {
         let replaced = self.replaced_session(session, transaction, headers).await?;
         let (id, cookie) = self.sessions.create(session, Caller::Page).await?;
-        if let Err(error) = self.hand_over(id, replaced, transaction).await {
+        let handed_over = async {
+            // Now that it is stored: a logout token that came before saw no session to end.
+            if self.sessions.is_logged_out(id_token).await? {
+                return Err(ENDED_MEANWHILE);
+            }
+            self.hand_over(id, replaced, transaction).await
+        };
+        if let Err(error) = handed_over.await {
             // Nobody holds it, nobody could ever end it.
             let _ = self.sessions.end(id, EndReason::Replaced).await;
             return Err(error);

@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
-use session_store::{HandleKind, SessionId};
+use session_store::{HandleKind, KeyHash, SessionId};
 use shared::auth::{HandoffRequest, Pending, SignedIn};
 use shared::error::{EndReason, ErrorCode};
 
@@ -18,9 +18,9 @@ use super::ticket::{Binding, mint_ticket};
 use super::waiting::{Answer, HOLD};
 use crate::client_address::ClientAddress;
 use crate::cookies::{self, Caller};
-use crate::error::AppError;
+use crate::error::{AppError, causes};
 use crate::requests::FrameJson;
-use crate::sessions::{LiveSession, Standing, cookie_kind};
+use crate::sessions::{LiveSession, Sessions, Standing, cookie_kind};
 use crate::state::Handoff;
 use crate::user::display;
 use crate::values::{is_random_256, s256};
@@ -58,8 +58,8 @@ pub async fn handoff(
     let hold = request
         .hold
         .map_or(HOLD, |ms| Duration::from_millis(ms.into()));
-    match handoff.waiting.claim(&challenge, client.0, hold).await? {
-        Answer::Claimed(id) => handoff.claimed(id, binding, &headers).await,
+    match handoff.waiting.wait(&challenge, client.0, hold).await? {
+        Answer::Ready(id) => handoff.claim(&challenge, id, binding, &headers).await,
         Answer::Refused => Err(AppError::refused(
             ErrorCode::LoginRefused,
             "The sign-in was refused or did not succeed. You can try again.",
@@ -84,9 +84,54 @@ fn pending(retry_after: Option<u32>) -> Response {
     response
 }
 
+/// What a claim gives its frame.
+struct Minted {
+    cookie: String,
+    ticket: Option<String>,
+    sign_out_key: String,
+}
+
+impl Minted {
+    async fn on(
+        live: &LiveSession,
+        binding: Option<Binding>,
+        sessions: &Sessions,
+    ) -> Result<Self, AppError> {
+        Ok(Self {
+            cookie: sessions
+                .add_handle(cookie_kind(Caller::Frame), live)
+                .await?,
+            ticket: match binding {
+                Some(binding) => Some(mint_ticket(live, &binding, sessions).await?),
+                None => None,
+            },
+            sign_out_key: sessions.add_handle(HandleKind::SignOutKey, live).await?,
+        })
+    }
+
+    /// Nobody was told of it: what cannot be removed does no harm until it expires.
+    async fn remove(self, sessions: &Sessions) {
+        let of_frame = (cookie_kind(Caller::Frame), Some(self.cookie));
+        let ticket = (HandleKind::Ticket, self.ticket);
+        let key = (HandleKind::SignOutKey, Some(self.sign_out_key));
+        for (kind, value) in [of_frame, ticket, key] {
+            let Some(value) = value else { continue };
+            let removed = sessions.store().remove_handle(kind, KeyHash::of(&value));
+            if let Err(error) = removed.await {
+                let error = causes(&error);
+                tracing::debug!(error, "what a claim did not give is not removed");
+                return;
+            }
+        }
+    }
+}
+
 impl Handoff {
-    async fn claimed(
+    /// All that it gives is stored before the result is taken: a fault of the store costs the
+    /// frame a poll, not its login.
+    async fn claim(
         &self,
+        challenge: &str,
         id: SessionId,
         binding: Option<Binding>,
         headers: &HeaderMap,
@@ -95,37 +140,51 @@ impl Handoff {
         let Standing::Live(live) = sessions.by_id(id).await? else {
             return Err(GONE);
         };
-        self.end_replaced(&live, headers).await?;
-        let cookie = sessions
-            .add_handle(cookie_kind(Caller::Frame), &live)
-            .await?;
-        let ticket = match binding {
-            Some(binding) => Some(mint_ticket(&live, &binding, sessions).await?),
-            None => None,
-        };
+        let replaced = self.replaced(&live, headers).await?;
+        let minted = Minted::on(&live, binding, sessions).await?;
+        match self.waiting.take(challenge).await {
+            Ok(true) => {}
+            Ok(false) => {
+                minted.remove(sessions).await;
+                return Err(GONE);
+            }
+            Err(error) => {
+                minted.remove(sessions).await;
+                return Err(error.into());
+            }
+        }
+        if let Some(replaced) = replaced {
+            self.sign_out
+                .end_in_the_end(replaced, EndReason::Replaced)
+                .await;
+        }
+        Ok(self.response(&live, minted))
+    }
+
+    fn response(&self, live: &LiveSession, minted: Minted) -> Response {
+        let max_age = live.session.absolute_expiry - self.sessions.now();
+        let cookies = self.cookies.session(Caller::Frame, &minted.cookie, max_age);
         let body = Json(SignedIn {
             user: display(&live.session),
             expires_at: live.expires_at,
             reference: live.reference(),
-            ticket,
-            sign_out_key: Some(sessions.add_handle(HandleKind::SignOutKey, &live).await?),
+            ticket: minted.ticket,
+            sign_out_key: Some(minted.sign_out_key),
         });
-        let max_age = live.session.absolute_expiry - sessions.now();
-        let cookies = self.cookies.session(Caller::Frame, &cookie, max_age);
         let mut response = body.into_response();
         cookies::append(response.headers_mut(), cookies);
-        Ok(response)
+        response
     }
 
     /// The frame cookie that this claim replaces leads to a session that nobody can see any
     /// more in this frame: it ends, so that no old login lives on unseen (A08, A18).
-    async fn end_replaced(&self, live: &LiveSession, headers: &HeaderMap) -> Result<(), AppError> {
+    async fn replaced(
+        &self,
+        live: &LiveSession,
+        headers: &HeaderMap,
+    ) -> Result<Option<SessionId>, AppError> {
         let ids = self.cookies.session_ids(headers, Caller::Frame);
-        if let Some((old, _)) = self.sessions.by_cookie(Caller::Frame, &ids).await?
-            && old.id != live.id
-        {
-            self.sign_out.end(old.id, EndReason::Replaced).await?;
-        }
-        Ok(())
+        let old = self.sessions.by_cookie(Caller::Frame, &ids).await?;
+        Ok(old.map(|(old, _)| old.id).filter(|old| *old != live.id))
     }
 }

@@ -2,28 +2,37 @@
 //! (for whoever asked) names the provider's end-session page (OpenID Connect RP-Initiated
 //! Logout 1.0). A `GET` ends nothing: links, images and prefetches cannot sign anyone out.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, header};
 use oidc::{Provider, RefreshToken};
-use session_store::SessionId;
+use session_store::{HandleKind, SessionId};
 use shared::auth::{LoggedOut, LogoutRequest};
 use shared::error::EndReason;
 use shared::routes;
+use tokio::time::Instant;
 use url::Url;
 
 use super::refresh::AccessTokens;
 use crate::audit::{Audit, Event, Who};
+use crate::closing::Closing;
 use crate::cookies::{self, Caller, CookiePolicy};
-use crate::error::AppError;
+use crate::error::{AppError, causes};
 use crate::metrics::labels::LogoutBy;
 use crate::redirect::see_other;
+use crate::request_id::of_this_request;
 use crate::requests::OwnOrigin;
-use crate::sessions::{LiveSession, Session, Sessions};
+use crate::sessions::{LiveSession, Session, Sessions, cookie_kind};
 use crate::state::Config;
 use crate::values::{is_random_256, random_256};
+
+/// So long a store that failed is asked again, and so often.
+const OUTAGE: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(400);
 
 /// Ends sessions, in the right order. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +42,7 @@ pub struct SignOut {
     provider: Provider,
     config: Config,
     audit: Audit,
+    closing: Closing,
 }
 
 impl SignOut {
@@ -44,6 +54,7 @@ impl SignOut {
         provider: Provider,
         config: Config,
         audit: Audit,
+        closing: Closing,
     ) -> Self {
         Self {
             sessions,
@@ -51,6 +62,7 @@ impl SignOut {
             provider,
             config,
             audit,
+            closing,
         }
     }
 
@@ -72,6 +84,26 @@ impl SignOut {
         let ended = self.sessions.end_by_host(id).await?;
         self.ended(id, ended, Some(LogoutBy::Host));
         Ok(())
+    }
+
+    /// The same where nobody can try again: a store that fails now is asked on for a while.
+    pub async fn end_in_the_end(&self, id: SessionId, reason: EndReason) {
+        let Err(error) = self.end(id, reason).await else {
+            return;
+        };
+        tracing::warn!(error = causes(&error), "a session is not ended yet");
+        let sign_out = self.clone();
+        let ending = async move {
+            let deadline = Instant::now() + OUTAGE;
+            while Instant::now() < deadline {
+                tokio::time::sleep(PAUSE).await;
+                if sign_out.end(id, reason).await.is_ok() {
+                    return;
+                }
+            }
+            tracing::error!("a session that was replaced lives on until it expires");
+        };
+        self.closing.finish(of_this_request(ending));
     }
 
     /// `ended` is what the session held when it ended: a refresh just before may have rotated
@@ -182,10 +214,14 @@ pub async fn logout(
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let request: LogoutRequest = serde_json::from_slice(&body).unwrap_or_default();
     let ids = policy.session_ids(&headers, caller);
+    let key = request.sign_out_key.as_deref();
     let live = match sessions.by_cookie(caller, &ids).await? {
         Some((live, _)) => Some(live),
-        None => by_sign_out_key(request.sign_out_key.as_deref(), &sessions).await?,
+        None => by_sign_out_key(key, &sessions).await?,
     };
+    for id in sealed_to_us(caller, &ids, key, &sessions).await? {
+        sign_out.end(id, EndReason::SignedOut).await?;
+    }
     let mut logout_url = None;
     if let Some(live) = live {
         sign_out.end_federated(live.id, &live.session).await?;
@@ -209,4 +245,18 @@ async fn by_sign_out_key(
         Some(key) => Ok(sessions.by_sign_out_key(key).await?),
         None => Ok(None),
     }
+}
+
+/// A logout holds also where only another replica can open the session (E66).
+async fn sealed_to_us(
+    caller: Caller,
+    cookies: &[String],
+    key: Option<&str>,
+    sessions: &Sessions,
+) -> Result<Vec<SessionId>, AppError> {
+    let cookies: Vec<_> = cookies.iter().map(String::as_str).collect();
+    let key: Vec<_> = key.into_iter().filter(|key| is_random_256(key)).collect();
+    let mut sealed = sessions.sealed_to_us(cookie_kind(caller), &cookies).await?;
+    sealed.extend(sessions.sealed_to_us(HandleKind::SignOutKey, &key).await?);
+    Ok(sealed)
 }

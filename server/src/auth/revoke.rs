@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use session_store::HandleKind;
 use shared::back_channel::RevokeRequest;
 
 use super::logout::SignOut;
@@ -18,13 +19,20 @@ pub async fn revoke(
     State(sign_out): State<SignOut>,
     HostJson(request): HostJson<RevokeRequest>,
 ) -> Result<StatusCode, AppError> {
-    if let Standing::Live(live) = sessions.by_grant(&request.grant).await? {
+    let grant = request.grant.as_str();
+    if let Standing::Live(live) = sessions.by_grant(grant).await? {
         if request.everywhere {
             for id in sessions.of_same_subject(&live.session).await? {
                 sign_out.end_by_host(id).await?;
             }
         }
         sign_out.end_by_host(live.id).await?;
+    }
+    for id in sessions.sealed_to_us(HandleKind::Grant, &[grant]).await? {
+        sign_out.end_by_host(id).await?;
+        if request.everywhere {
+            tracing::warn!("no key here opens the session: whose others to end is unknown");
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,9 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use session_store::Notice;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, broadcast};
 
 use crate::metrics::Tally;
+
+/// When everybody has to look, so many do at a time.
+const LOOKS_AT_ONCE: usize = 16;
 
 /// How many may wait at once.
 #[derive(Clone, Copy)]
@@ -28,6 +31,7 @@ pub(super) struct Limits {
 /// The room. Clones are the same.
 pub(super) struct Room<K> {
     seats: Arc<Mutex<Seats<K>>>,
+    looks: Arc<Semaphore>,
     limits: Limits,
     turned_away: Tally,
 }
@@ -66,6 +70,7 @@ impl<K> Clone for Room<K> {
     fn clone(&self) -> Self {
         Self {
             seats: Arc::clone(&self.seats),
+            looks: Arc::clone(&self.looks),
             limits: self.limits,
             turned_away: self.turned_away.clone(),
         }
@@ -81,6 +86,7 @@ impl<K: Copy + Eq + Hash> Room<K> {
         };
         Self {
             seats: Arc::new(Mutex::new(seats)),
+            looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
             limits,
             turned_away,
         }
@@ -124,6 +130,12 @@ impl<K: Copy + Eq + Hash> Room<K> {
             client,
             bell,
         }
+    }
+
+    /// Permission to look, for as long as it is held: the store is not asked by all at once.
+    pub(super) async fn look(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed: without a permit nobody would be worse off than with all.
+        self.looks.acquire().await.ok()
     }
 
     /// How many wait.

@@ -8,6 +8,7 @@ use session_store::{HandleKind, KeyHash, NewHandle, Notice, SessionId, StoreErro
 
 use super::room::{Call, Limits, Room};
 use crate::closing::Closing;
+use crate::error::causes;
 use crate::metrics::Metrics;
 use crate::metrics::labels::Limit;
 use crate::sessions::Sessions;
@@ -29,8 +30,8 @@ const LIMITS: Limits = Limits {
 
 /// What a frame hears.
 pub enum Answer {
-    /// The login succeeded: this caller, and no other ever, has its session.
-    Claimed(SessionId),
+    /// The login succeeded; its session is for who takes it first ([`Waiting::take`]).
+    Ready(SessionId),
     /// The login was refused.
     Refused,
     /// Claimed before, or lapsed.
@@ -102,18 +103,20 @@ impl Waiting {
             // A second login with the same challenge: the first result stands.
             tracing::debug!("a handoff had a result already");
         }
-        self.sessions
-            .store()
-            .notify(Notice::HandoffReady(key))
-            .await
+        let noticed = Notice::HandoffReady(key);
+        if let Err(error) = self.sessions.store().notify(noticed).await {
+            // The result is there: frames that are not woken find it with their next poll.
+            let error = causes(&error);
+            tracing::warn!(error, "waiting frames are not told of a result");
+        }
+        Ok(())
     }
 
-    /// Waits for the result of the login that `challenge` began, `hold` at most, and claims
-    /// it.
+    /// Waits for the result of the login that `challenge` began, `hold` at most.
     ///
     /// # Errors
     /// If the store cannot answer.
-    pub async fn claim(
+    pub async fn wait(
         &self,
         challenge: &str,
         client: IpAddr,
@@ -130,6 +133,7 @@ impl Waiting {
         };
         let deadline = tokio::time::sleep(hold.min(HOLD));
         tokio::pin!(deadline);
+        let mut _one_of_few = None;
         loop {
             // The seat was taken first: a result laid down after this look rings its bell.
             let answer = self.look(key).await?;
@@ -143,30 +147,46 @@ impl Waiting {
                     return Ok(Answer::Pending);
                 }
             }
+            // Where all are woken, few look at a time.
+            _one_of_few = tokio::select! {
+                () = &mut deadline => return Ok(Answer::Pending),
+                permit = self.room.look() => permit,
+            };
+        }
+    }
+
+    /// Takes the session that [`wait`](Self::wait) found: `true` for one caller only, ever.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn take(&self, challenge: &str) -> Result<bool, StoreError> {
+        let key = KeyHash::of(challenge);
+        let mut mark = [0; 16];
+        self.sessions.random().fill(&mut mark);
+        let store = self.sessions.store();
+        let taken = store
+            .take_handle(HandleKind::Handoff, key, &mark, self.sessions.now())
+            .await;
+        match taken {
+            Ok(Taken::Now(_)) => Ok(true),
+            Ok(Taken::Before(_) | Taken::Lapsed | Taken::Unknown) => Ok(false),
+            // It may have been done, its answer lost.
+            Err(error) => match store.peek_handle(HandleKind::Handoff, key).await {
+                Ok(Some(found)) if found.taken.as_deref() == Some(&mark) => Ok(true),
+                _ => Err(error),
+            },
         }
     }
 
     async fn look(&self, key: KeyHash) -> Result<Answer, StoreError> {
         let store = self.sessions.store();
-        let now = self.sessions.now();
         let Some(found) = store.peek_handle(HandleKind::Handoff, key).await? else {
             return Ok(Answer::Pending);
         };
-        if found.taken.is_some() || found.expires_at <= now {
+        if found.taken.is_some() || found.expires_at <= self.sessions.now() {
             return Ok(Answer::Gone);
         }
         // A refusal is told to every poll of the frame; only a session is claimed once.
-        let Some(session) = found.session else {
-            return Ok(Answer::Refused);
-        };
-        Ok(
-            match store
-                .take_handle(HandleKind::Handoff, key, b"claimed", now)
-                .await?
-            {
-                Taken::Now(_) => Answer::Claimed(session),
-                Taken::Before(_) | Taken::Lapsed | Taken::Unknown => Answer::Gone,
-            },
-        )
+        Ok(found.session.map_or(Answer::Refused, Answer::Ready))
     }
 }

@@ -7,7 +7,6 @@
 //! an open page is no use of it.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -19,7 +18,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use session_store::{HandleKind, KeyHash, Notice, SessionId, StoreError};
 use shared::auth::{WatchRequest, Watched};
 use shared::error::EndReason;
-use tokio::sync::Semaphore;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::room::{Call, Limits, Room, Seat};
@@ -44,8 +42,6 @@ const LIMITS: Limits = Limits {
 /// White space goes out so often: proxies cut what is silent for 30 or 60 s.
 const BEAT: Duration = Duration::from_secs(20);
 const WHITE_SPACE: Bytes = Bytes::from_static(b" ");
-/// When everybody has to look, so many do at a time.
-const LOOKS_AT_ONCE: usize = 16;
 /// Seconds after which a frame that found no seat asks again: it can do without.
 const BUSY_RETRY_SECONDS: u32 = 120;
 /// nginx passes this answer on as it comes, and so do those that learned from it.
@@ -60,7 +56,6 @@ pub struct Watching {
     sessions: Sessions,
     room: Room<SessionId>,
     closing: Closing,
-    looks: Arc<Semaphore>,
 }
 
 /// Held until the session ends.
@@ -108,7 +103,6 @@ impl Watching {
             sessions,
             room,
             closing,
-            looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
         }
     }
 
@@ -150,8 +144,7 @@ impl Watching {
 
     /// When the session expires, or why it has ended.
     async fn look(&self, id: SessionId) -> Result<Result<i64, EndReason>, StoreError> {
-        // It is never closed: without a permit nobody would be worse off than with all.
-        let _one_of_few = self.looks.acquire().await;
+        let _one_of_few = self.room.look().await;
         Ok(match self.sessions.by_id(id).await? {
             Standing::Live(live) => Ok(live.expires_at),
             Standing::Ended(reason) => Err(reason),

@@ -8,7 +8,7 @@ use super::{REMEMBER_ENDED_SECONDS, Sessions};
 
 impl Sessions {
     /// Ends a session with all its cookies, tickets and grants. Gives what it held in that
-    /// very moment; `None` if it had ended before.
+    /// very moment; `None` if it had ended before, or none of our keys opens it.
     ///
     /// # Errors
     /// If the store cannot write.
@@ -51,7 +51,15 @@ impl Sessions {
     async fn end_noting(&self, id: SessionId, note: &str) -> Result<Option<Session>, StoreError> {
         let remember_until = self.now().saturating_add(REMEMBER_ENDED_SECONDS);
         let ended = self.store.end_session(id, note, remember_until).await?;
-        let held = ended.and_then(|stored| self.open_session(&stored));
+        let Some(stored) = ended else { return Ok(None) };
+        let held = self.open_session(&stored);
+        if held.is_none() {
+            // Over it is all the same.
+            tracing::warn!(
+                event = "sealed_session_ended",
+                "a session was ended that no key here opens: its refresh token lives on at the provider"
+            );
+        }
         Ok(held.map(|(session, _)| session))
     }
 

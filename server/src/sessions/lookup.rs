@@ -62,6 +62,31 @@ impl Sessions {
         }
     }
 
+    /// The sessions that these values lead to and that none of our keys opens, although they
+    /// have not ended: while `AUTH0_SECRET` is rotated, another replica may have sealed them
+    /// (E66). They are nobody's login here, but who holds their handle can end them.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn sealed_to_us(
+        &self,
+        kind: HandleKind,
+        values: &[&str],
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let mut sealed = Vec::new();
+        for value in values {
+            let found = self
+                .store
+                .find(kind, KeyHash::of(value), self.now())
+                .await?;
+            let session = found.and_then(|(_, session)| session);
+            let unopened = session
+                .filter(|stored| stored.ended.is_none() && self.open_session(stored).is_none());
+            sealed.extend(unopened.map(|stored| stored.id));
+        }
+        Ok(sealed)
+    }
+
     async fn standing(
         &self,
         kind: HandleKind,
@@ -100,7 +125,8 @@ impl Sessions {
             return Standing::Ended(EndReason::Expired);
         }
         match self.open_session(stored) {
-            // Its key is gone (rotated away): no session, and no fault either (E51).
+            // Its key is gone (rotated away), or not here yet: no session, and no fault
+            // either (E51), since it may never open again. It can still be ended.
             None => Standing::Ended(EndReason::Unknown),
             // Not left to the row, which is capped when it is written: a row is not sealed.
             Some((session, _)) if session.absolute_expiry <= now => {

@@ -11,7 +11,7 @@ use crate::harness::{Answer, Host, SignedIn, StoreFaults, World};
 pub(crate) const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const PATH: &str = "/api/auth/backchannel-logout";
 
-const SESSION_ID: &str = "session-of-the-test-at-the-provider";
+pub(crate) const SESSION_ID: &str = "session-of-the-test-at-the-provider";
 
 /// Signs in with a provider session whose id the test knows.
 pub(crate) async fn signed_in(world: &World, username: &str) -> SignedIn {

@@ -9,6 +9,7 @@ use oidc::{Clock, SystemClock, SystemRandom, UnixTime};
 use reqwest::header::{COOKIE, HOST};
 use secrecy::SecretString;
 use serde_json::Value;
+use server::closing::Closing;
 use server::config::Lifetimes;
 use server::sessions::Sessions;
 use session_store::{KeyRing, SqliteStore};
@@ -49,6 +50,7 @@ async fn ten_thousand_sessions(file: &Path) -> Vec<Member> {
             clock,
             Arc::new(SystemRandom),
             lifetimes,
+            Closing::new(),
         )
     };
     let mut members = crowd(&sessions(Arc::new(TwoHoursAgo)), "early", EARLY).await;

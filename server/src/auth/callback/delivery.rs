@@ -109,7 +109,7 @@ impl Callback {
                 tokio::time::sleep(LONGEST_PAUSE).await;
             }
         };
-        tokio::spawn(taking_back);
+        self.closing.finish(taking_back);
     }
 
     /// Tells the other deliveries what became of the login.
