@@ -221,11 +221,11 @@ impl AccessTokens {
         };
         let verifier = self.provider.id_token_verifier();
         let verifying = verifier.verify(raw, &expectations, self.provider.now());
-        let Ok(verified) = timeout_at(deadline, verifying).await else {
+        let Ok(answer) = timeout_at(deadline, verifying).await else {
             tracing::warn!("the provider's keys take long; the claims stay as they were");
             return Ok(None);
         };
-        match verified {
+        match answer {
             Ok(id_token) => Ok(Some((
                 raw.expose().to_owned(),
                 personal_claims(id_token.claims()),
