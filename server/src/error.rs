@@ -96,7 +96,7 @@ impl AppError {
             }
             Self::RemoteApi(_) => "The remote API cannot be reached.",
             Self::Store(_) => {
-                "Sessions cannot be read or written now. Please try again in a moment."
+                "The sign-in service has a problem just now. Please try again in a moment."
             }
             Self::Internal(_) => "Something went wrong here. Please try again.",
         }
