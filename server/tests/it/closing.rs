@@ -43,7 +43,7 @@ impl Companion {
         }
     }
 
-    fn request(&self, request: RequestBuilder) -> RequestBuilder {
+    fn request(request: RequestBuilder) -> RequestBuilder {
         request
             .header(HOST, BASE.trim_start_matches("http://"))
             .timeout(Duration::from_secs(30))
@@ -51,12 +51,12 @@ impl Companion {
 
     fn get(&self, path_and_query: &str) -> RequestBuilder {
         let url = format!("http://{}{path_and_query}", self.address);
-        self.request(self.client.get(url))
+        Self::request(self.client.get(url))
     }
 
     fn post(&self, path: &str) -> RequestBuilder {
         let url = format!("http://{}{path}", self.address);
-        self.request(self.client.post(url)).header(ORIGIN, BASE)
+        Self::request(self.client.post(url)).header(ORIGIN, BASE)
     }
 
     /// What brings the login of this handoff to its callback; the request is not sent yet.
