@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::pending;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use async_trait::async_trait;
 use session_store::{
@@ -98,6 +98,20 @@ impl StoreFaults {
     }
 }
 
+/// While the store's own threads are at work, a paused clock must not run to the deadline of
+/// that very call: tokio lets none pass beside blocking work.
+struct StandingStill {
+    _ends_with_this: mpsc::Sender<()>,
+}
+
+impl StandingStill {
+    fn new() -> Self {
+        let (_ends_with_this, end) = mpsc::channel();
+        tokio::task::spawn_blocking(move || end.recv());
+        Self { _ends_with_this }
+    }
+}
+
 struct FaultyStore {
     store: Arc<dyn SessionStore>,
     faults: StoreFaults,
@@ -109,6 +123,7 @@ macro_rules! with_faults {
         impl SessionStore for FaultyStore {
             $(async fn $name(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
                 self.faults.called(stringify!($name)).await?;
+                let _standing_still = StandingStill::new();
                 self.store.$name($($argument),*).await
             })*
 

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use super::answer::Answer;
 use super::browser::Browser;
 use super::clock::{FakeClock, SeededRandom};
+use super::faulty_store::StoreFaults;
 use super::jar::Topology;
 
 pub(crate) const BASE: &str = "http://localhost:3001";
@@ -181,10 +182,12 @@ fn tenant(mut sheet: dev_tenant::Settings, clock: FakeClock) -> DevTenant {
 
 /// `SESSION_STORE` if it is a Redis, else a file of the world's own.
 fn store(settings: &BTreeMap<String, String>, directory: &TempDir) -> Arc<dyn SessionStore> {
-    match settings.get("SESSION_STORE") {
+    let store: Arc<dyn SessionStore> = match settings.get("SESSION_STORE") {
         Some(url) if url.starts_with("redis") => Arc::new(RedisStore::new(url).unwrap()),
         _ => Arc::new(SqliteStore::open(&directory.path().join("sessions.db")).unwrap()),
-    }
+    };
+    // It fails nowhere, and lets the paused clock stand still while it works.
+    StoreFaults::default().before(store)
 }
 
 fn companion(
