@@ -99,17 +99,11 @@ impl StoreFaults {
 }
 
 /// While the store's own threads are at work, a paused clock must not run to the deadline of
-/// that very call: tokio lets none pass beside blocking work.
-struct StandingStill {
-    _ends_with_this: mpsc::Sender<()>,
-}
-
-impl StandingStill {
-    fn new() -> Self {
-        let (_ends_with_this, end) = mpsc::channel();
-        tokio::task::spawn_blocking(move || end.recv());
-        Self { _ends_with_this }
-    }
+/// that very call: tokio lets none pass beside blocking work. This lasts until it is dropped.
+fn standing_still() -> mpsc::Sender<()> {
+    let (lasting, end) = mpsc::channel();
+    tokio::task::spawn_blocking(move || end.recv());
+    lasting
 }
 
 struct FaultyStore {
@@ -123,7 +117,7 @@ macro_rules! with_faults {
         impl SessionStore for FaultyStore {
             $(async fn $name(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
                 self.faults.called(stringify!($name)).await?;
-                let _standing_still = StandingStill::new();
+                let _standing_still = standing_still();
                 self.store.$name($($argument),*).await
             })*
 
