@@ -32,8 +32,9 @@ use crate::state::Config;
 const DEFAULT_MIN_TTL: i64 = 60;
 /// A reply may have been lost after the provider rotated the refresh token; it takes the old
 /// one once more, but only so soon (Auth0: ten seconds). A reply that is lost without a sign
-/// shows as a time-out only, so the first attempt is given up well before (E35).
-const FIRST_TRY: Duration = Duration::from_secs(4);
+/// shows as a time-out only, so the first attempt is given up before that (E35); not much
+/// before, since a provider without such an interval takes the second for a theft.
+const FIRST_TRY: Duration = Duration::from_secs(7);
 const SECOND_TRY: Duration = Duration::from_secs(10);
 /// How long somebody waits for another replica's refresh: longer than that can take.
 const PATIENCE: Duration = Duration::from_secs(20);
