@@ -27,7 +27,10 @@ const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_HEADERS: usize = 32 * 1024;
 /// Header fields of a request.
 const MOST_HEADERS: usize = 100;
-/// After the signal, requests under way get this long.
+/// After the signal, a connection that has just come gets this long to bring its request:
+/// what sits idle is closed then.
+const FIRST_REQUEST: Duration = Duration::from_millis(250);
+/// Requests under way get this long.
 const DRAIN: Duration = Duration::from_secs(8);
 /// And what outlives its request (a code that is being exchanged, a refresh) this long, from
 /// the signal on: the provider alone may take most of it. Below the half minute after which
@@ -63,14 +66,7 @@ pub async fn serve_at_most(
     closing: &Closing,
     mut seats: Seats,
 ) -> io::Result<()> {
-    let graceful = GracefulShutdown::new();
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_buf_size(LARGEST_HEADERS)
-        // The buffer's limit alone lets larger headers pass where one read brings their end.
-        .max_header_size(LARGEST_HEADERS)
-        .max_headers(MOST_HEADERS);
+    let connections = Connections::new(router);
     loop {
         let accepted = async {
             // Before the connection is accepted: one that cannot be served stays outside.
@@ -85,21 +81,17 @@ pub async fn serve_at_most(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let connection =
-            http.serve_connection(TokioIo::new(prepared(stream)), service(&router, peer));
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended early");
-            }
-            drop(seat);
-        });
+        connections.serve(stream, peer, seat);
     }
-    drop(listener);
     let signalled = Instant::now();
+    connections.serve_the_queue(listener, &seats)?;
     let finished = async {
+        tokio::time::sleep(FIRST_REQUEST).await;
         // The work last: requests under way may bring more of it.
-        if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        if timeout(DRAIN, connections.graceful.shutdown())
+            .await
+            .is_err()
+        {
             tracing::warn!("some requests did not finish in time");
         }
         let work = timeout_at(signalled + FINISH, closing.finished());
@@ -112,6 +104,60 @@ pub async fn serve_at_most(
         () = closing.at_once() => tracing::warn!("ended without waiting for what was under way"),
     }
     Ok(())
+}
+
+/// Those that are open.
+struct Connections {
+    http: hyper::server::conn::http1::Builder,
+    graceful: GracefulShutdown,
+    router: Router,
+}
+
+impl Connections {
+    fn new(router: Router) -> Self {
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(HEADER_READ_TIMEOUT)
+            .max_buf_size(LARGEST_HEADERS)
+            // The buffer's limit alone lets larger headers pass where one read brings their
+            // end.
+            .max_header_size(LARGEST_HEADERS)
+            .max_headers(MOST_HEADERS);
+        Self {
+            http,
+            graceful: GracefulShutdown::new(),
+            router,
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, seat: Option<OwnedSemaphorePermit>) {
+        let stream = TokioIo::new(prepared(stream));
+        let connection = self
+            .http
+            .serve_connection(stream, service(&self.router, peer));
+        let connection = self.graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection ended early");
+            }
+            drop(seat);
+        });
+    }
+
+    /// Those who wait in the system's queue were told that they are connected: dropped, they
+    /// would have to take it for a failure in mid-request. Whoever comes later is refused,
+    /// and goes to another companion.
+    fn serve_the_queue(&self, listener: TcpListener, seats: &Seats) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        while let Ok(seat) = Arc::clone(&seats.free).try_acquire_owned() {
+            let Ok((stream, peer)) = listener.accept() else {
+                break;
+            };
+            stream.set_nonblocking(true)?;
+            self.serve(TcpStream::from_std(stream)?, peer, Some(seat));
+        }
+        Ok(())
+    }
 }
 
 /// How many connections may be open at once.

@@ -55,6 +55,33 @@ async fn a_request_is_answered_over_a_socket() {
     assert!(answer.ends_with("\"}"));
 }
 
+// To a balancer they are connected: a reset would look like a request that failed half-way.
+#[tokio::test]
+async fn whoever_is_in_the_queue_when_the_end_begins_is_served() {
+    let world = World::new().await;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(PING.as_bytes()).await.unwrap();
+        clients.push(client);
+    }
+    let closing = world.state.closing().clone();
+    closing.begin();
+    let app = world.app.clone();
+    let server = tokio::spawn(async move { serve(listener, app, &closing).await });
+    for mut client in clients {
+        // The rest of the request comes a little later.
+        client.write_all(b"\r\n").await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+    server.await.unwrap().unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
 // E40: a header byte now and then must not hold a connection for ever.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_finish_its_headers_is_cut_off() {
@@ -233,7 +260,7 @@ async fn whoever_waits_is_told_of_the_end_and_holds_nothing_up() {
     let began = tokio::time::Instant::now();
     listening.closing.begin();
     listening.server.await.unwrap().unwrap();
-    assert_eq!(began.elapsed().as_millis(), 0);
+    assert!(began.elapsed().as_millis() < 500);
     let mut rest = String::new();
     watcher.read_to_string(&mut rest).await.unwrap();
     assert!(rest.contains(r#"{"state":"again"}"#), "{rest}");

@@ -47,10 +47,17 @@ async fn seated<'a>(world: &World, mut frame: Frame<'a>) -> Frame<'a> {
     frame
 }
 
-/// An answer that ended in time; its white space is none of the JSON.
+/// An answer that ended in time; its white space is none of the JSON. A frame that sat down
+/// just before the end may hear of it by its first look, as a refusal: that is the same.
 async fn told(frame: Frame<'_>) -> Value {
     let answer = tokio::time::timeout(SOON, frame).await;
-    answer.expect("the frame hears of it at once").ok()
+    let answer = answer.expect("the frame hears of it at once");
+    if answer.status == 401 {
+        let refusal = answer.json();
+        assert_eq!(refusal["code"], "session_ended");
+        return json!({ "state": "ended", "reason": refusal["reason"] });
+    }
+    answer.ok()
 }
 
 fn ended(reason: &str) -> Value {
