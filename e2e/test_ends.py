@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from harness.visitor import FULL_NAMES
+from harness.wishes import SHORT
 
 if TYPE_CHECKING:
     from conftest import NewVisitor, StartStack
@@ -86,12 +87,12 @@ def test_expired_session_says_so_and_the_next_sign_in_takes_the_words_away(
 def test_role_taken_at_the_provider_is_gone_after_the_next_refresh(
     start_stack: StartStack, new_visitor: NewVisitor
 ) -> None:
-    # Shorter than what Python wants a token to live: each call refreshes.
-    stack = start_stack(app="roles", access_token_seconds=30, app_env={"RECHECK_SECONDS": "0"})
+    stack = start_stack(app="roles", access_token_seconds=SHORT, app_env={"RECHECK_SECONDS": "0"})
     tab = new_visitor(stack).open()
     tab.sign_in("ada")
     tab.reads("Roles: admin, analyst")
     stack.tenant.change_user("ada", roles=["analyst"])
+    tab.lets_time_pass()
     tab.press("Fetch a token")
     tab.reads("Roles: analyst")
     tab.is_signed_in("ada")
@@ -100,12 +101,13 @@ def test_role_taken_at_the_provider_is_gone_after_the_next_refresh(
 def test_refresh_refused_by_the_provider_ends_the_session_and_says_so(
     start_stack: StartStack, new_visitor: NewVisitor
 ) -> None:
-    stack = start_stack(access_token_seconds=30, app_env=NEVER)
+    stack = start_stack(access_token_seconds=SHORT, app_env=NEVER)
     visitor = new_visitor(stack)
     tab, other_tab = visitor.open(), visitor.new_tab()
     tab.sign_in("ada")
     other_tab.open().is_signed_in("ada")
     stack.tenant.revoke_refresh_tokens_of("ada")
+    tab.lets_time_pass()
     tab.press("Call protected API")
     for ended in (tab, other_tab):
         ended.is_signed_out()

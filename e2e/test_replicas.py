@@ -11,6 +11,7 @@ import pytest
 
 from harness.visitor import enter_password
 from harness.waiting import wait_until
+from harness.wishes import SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,14 +38,13 @@ ANSWERED: Final = "The API answered."
 
 @pytest.fixture
 def stack(start_stack: StartStack) -> Stack:
-    # Tokens shorter than what Python wants them to live: each call refreshes.
-    return start_stack(replicas=2, access_token_seconds=30)
+    return start_stack(replicas=2, access_token_seconds=SHORT)
 
 
 def test_every_step_of_a_login_may_come_to_the_other_replica(
     start_stack: StartStack, new_visitor: NewVisitor
 ) -> None:
-    stack = start_stack(replicas=2, routes=CROSSED, access_token_seconds=30)
+    stack = start_stack(replicas=2, routes=CROSSED, access_token_seconds=SHORT)
     visitor = new_visitor(stack)
     tab, other_tab = visitor.open(), visitor.new_tab()
     tab.is_signed_out()
@@ -65,6 +65,7 @@ def test_two_people_live_through_plain_round_robin(stack: Stack, new_visitor: Ne
     ada.sign_in("ada")
     grace.sign_in("grace")
     refreshes = stack.tenant.token_requests("refresh_token")
+    grace.lets_time_pass()
     for tab, user in ((ada, "ada"), (grace, "grace")):
         calls_the_api(tab)
         tab.page.reload()

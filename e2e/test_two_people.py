@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
+from harness.wishes import SHORT
+
 if TYPE_CHECKING:
     from conftest import NewVisitor, StartStack
     from harness.visitor import Tab
@@ -41,12 +43,12 @@ def test_cached_data_of_two_people_stay_apart(
 def test_threads_of_two_people_never_share_a_token(
     start_stack: StartStack, new_visitor: NewVisitor
 ) -> None:
-    # Shorter than what Python wants a token to live: they refresh all the time.
-    stack = start_stack(app="threads", access_token_seconds=30)
+    stack = start_stack(app="threads", access_token_seconds=SHORT)
     stack.tenant.misbehave(slow_ms={"token": 200})
     ada, grace = new_visitor(stack).open(), new_visitor(stack).open()
     ada.sign_in("ada")
     grace.sign_in("grace")
+    grace.lets_time_pass()
     for tab in (ada, grace):
         tab.press("Call in threads")
     ada.reads("24 answers for auth0|ada")

@@ -89,6 +89,10 @@ class Tab:
         expect(self.page.get_by_text("Signed out", exact=True)).to_be_visible()
         expect(self.page.get_by_text(re.compile("^Hello "))).to_have_count(0)
 
+    def lets_time_pass(self) -> None:
+        """Until a token of `SHORT` life is due for its refresh."""
+        self.page.wait_for_timeout(2_000)
+
     def sign_out(self) -> None:
         """By the frame's own button."""
         self.component.part("logout-button").click()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from harness import paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+# Lifetime of access tokens, a second more than what companion and Python want one to live: from
+# a second after it came, each call refreshes. (Shorter ones are shared for half their life.)
+SHORT: Final = 61
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Wishes:
     back_channel_logout: bool = False
     """The dev tenant announces the end of its sessions to the companion."""
     access_token_seconds: int | None = None
+    """See `SHORT`."""
 
     @property
     def proxied(self) -> bool:

@@ -34,8 +34,8 @@ const DEFAULT_MIN_TTL: i64 = 60;
 /// one once more, but only so soon (Auth0: ten seconds). A reply that is lost without a sign
 /// shows as a time-out only, so the first attempt is given up before that (E35); not much
 /// before, since a provider without such an interval takes the second for a theft.
-const FIRST_TRY: Duration = Duration::from_secs(7);
-const SECOND_TRY: Duration = Duration::from_secs(10);
+const FIRST_TRY: Duration = Duration::from_secs(8);
+const SECOND_TRY: Duration = Duration::from_secs(8);
 /// How long somebody waits for another replica's refresh: longer than that can take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it is looked for: soon at first, rarely at last.

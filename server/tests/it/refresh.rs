@@ -210,9 +210,10 @@ async fn a_refresh_without_a_reply_is_tried_again_while_the_provider_still_takes
     let waiting = tokio::spawn(asking(&someone));
     eventually(async || refreshes(&world) == 1).await;
     let lost = Instant::now();
-    pass(Duration::from_secs(4)).await;
+    pass(Duration::from_secs(8)).await;
     waiting.await.unwrap().ok();
-    assert!(lost.elapsed() < Duration::from_secs(8));
+    // Auth0's reuse interval.
+    assert!(lost.elapsed() < Duration::from_secs(10));
     assert_eq!(refreshes(&world), 2);
 }
 
