@@ -6,6 +6,7 @@ pub mod handoff;
 pub mod login;
 pub mod logout;
 pub mod me;
+mod patience;
 pub mod pong;
 pub mod redeem;
 pub mod refresh;

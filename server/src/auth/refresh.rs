@@ -16,10 +16,10 @@ use oidc::{
 };
 use session_store::SessionId;
 use shared::error::{EndReason, ErrorCode};
-use tokio::time::Instant;
 
 pub use self::tokens::permissions_of;
 use self::turns::{Held, Turns};
+use super::patience::Patience;
 use crate::audit::{Audit, Event, Who};
 use crate::closing::Closing;
 use crate::error::AppError;
@@ -36,11 +36,6 @@ const DEFAULT_MIN_TTL: i64 = 60;
 /// before, since a provider without such an interval takes the second for a theft.
 const FIRST_TRY: Duration = Duration::from_secs(8);
 const SECOND_TRY: Duration = Duration::from_secs(8);
-/// How long somebody waits for another replica's refresh: longer than that can take.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How often it is looked for: soon at first, rarely at last.
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
 const REAUTHENTICATION_REQUIRED: AppError = AppError::refused(
     ErrorCode::ReauthenticationRequired,
@@ -143,8 +138,7 @@ impl AccessTokens {
         wish: &Wish,
     ) -> Result<(LiveSession, CachedAccessToken), AppError> {
         let turn = self.turns.take(id).await;
-        let deadline = Instant::now() + PATIENCE;
-        let mut pause = FIRST_PAUSE;
+        let mut patience = Patience::new();
         loop {
             // Whoever had the turn before may have brought the very token.
             let live = self.live(id).await?;
@@ -157,11 +151,9 @@ impl AccessTokens {
             if let Some(lease) = self.turns.lease(id).await? {
                 return self.while_held(Held::new(turn, lease), id, wish).await;
             }
-            if Instant::now() >= deadline {
+            if !patience.lasts().await {
                 return self.make_do(live, wish, unavailable("a refresh elsewhere does not end"));
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -13,6 +13,7 @@ use shared::routes;
 use tokio::time::Instant;
 
 use super::unknown_login;
+use crate::auth::patience::{LONGEST_PAUSE, Patience};
 use crate::auth::transaction;
 use crate::cookies::Caller;
 use crate::error::{AppError, causes};
@@ -22,11 +23,6 @@ use crate::state::Callback;
 /// What the first delivery leaves for the others, once it is done.
 const SIGNED_IN: &[u8] = b"signed in";
 const FAILED: &[u8] = b"failed";
-/// How long the others wait: longer than a login takes at a provider that is slow.
-const PATIENCE: Duration = Duration::from_secs(20);
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
-
 /// So long a delivery that was not looked at tries to take its mark back.
 const OUTAGE: Duration = Duration::from_mins(1);
 
@@ -132,8 +128,7 @@ impl Callback {
         &self,
         state: &str,
     ) -> Result<Option<Result<Response, AppError>>, StoreError> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut pause = FIRST_PAUSE;
+        let mut patience = Patience::new();
         loop {
             let key = KeyHash::of(state);
             let store = self.sessions.store();
@@ -145,10 +140,9 @@ impl Callback {
                     return Ok(Some(Ok(see_other(routes::SIGNED_IN))));
                 }
                 Some(_) => return Ok(Some(Err(DID_NOT_SUCCEED))),
-                None if Instant::now() >= deadline => return Ok(Some(Err(STILL_UNDER_WAY))),
-                None => tokio::time::sleep(pause).await,
+                None if patience.lasts().await => {}
+                None => return Ok(Some(Err(STILL_UNDER_WAY))),
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
