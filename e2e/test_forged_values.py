@@ -50,6 +50,7 @@ FORGERIES = {
 def test_forged_value_signs_nobody_in(
     start_stack: StartStack, new_visitor: NewVisitor, forgery: Any
 ) -> None:
+    """A30, A31."""
     tab = new_visitor(start_stack(app="multipage")).open()
     tab.is_signed_out()
     forge(tab, forgery)
@@ -62,6 +63,7 @@ def test_forged_value_signs_nobody_in(
 def test_forged_ticket_for_the_right_challenge_signs_nobody_in(
     start_stack: StartStack, new_visitor: NewVisitor
 ) -> None:
+    """A30, A31, D23."""
     visitor = new_visitor(start_stack(app="multipage"))
     visitor.context.add_init_script(
         """addEventListener("message", (event) => {
@@ -78,6 +80,7 @@ def test_forged_ticket_for_the_right_challenge_signs_nobody_in(
 
 
 def test_forged_sign_out_ends_nothing(start_stack: StartStack, new_visitor: NewVisitor) -> None:
+    """A30, A31."""
     tab = new_visitor(start_stack(app="multipage")).open()
     tab.sign_in("ada")
     forge(tab, event(user=None, token=None))

@@ -81,6 +81,7 @@ def test_wrong_password_then_the_right_one(visitor: Visitor) -> None:
 
 
 def test_second_user_after_the_first_sees_nothing_of_hers(visitor: Visitor) -> None:
+    """G09."""
     tab = visitor.open()
     tab.sign_in("ada")
     tab.sign_out()

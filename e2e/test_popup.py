@@ -47,6 +47,7 @@ def test_popup_blocked_and_a_real_form_button_signs_in(visitor: Visitor) -> None
 
 
 def test_cancel_while_waiting_and_a_late_login_signs_nobody_in(visitor: Visitor) -> None:
+    """G07."""
     tab = visitor.open()
     popup = tab.start_sign_in()
     cancel(tab)
@@ -57,6 +58,7 @@ def test_cancel_while_waiting_and_a_late_login_signs_nobody_in(visitor: Visitor)
 
 
 def test_reload_while_the_popup_is_open_leaves_a_working_page(visitor: Visitor) -> None:
+    """G07."""
     tab = visitor.open()
     popup = tab.start_sign_in()
     tab.page.reload()

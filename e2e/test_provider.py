@@ -42,6 +42,7 @@ def foreign_provider(start_stack: StartStack) -> Stack:
 def test_main_flows_with_the_provider_on_another_site(
     foreign_provider: Stack, new_visitor: NewVisitor
 ) -> None:
+    """G04."""
     tab = new_visitor(foreign_provider).open()
     tab.sign_in("ada")
     tab.page.reload()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def test_click_during_redeem_loses_neither_login_nor_click(
     start_stack: StartStack, new_visitor: NewVisitor
 ) -> None:
+    """G08."""
     tab = new_visitor(start_stack(app="slow")).open()
     popup = tab.start_sign_in()
     enter_password(popup, "ada")

@@ -38,6 +38,7 @@ def test_reconnect_keeps_who_is_signed_in(stack: Stack, new_visitor: NewVisitor)
 def test_session_that_ended_while_disconnected_is_over_after_the_reconnect(
     stack: Stack, new_visitor: NewVisitor
 ) -> None:
+    """D52."""
     visitor = new_visitor(stack)
     tab = visitor.open()
     tab.sign_in("ada")

@@ -19,6 +19,7 @@ LINES = ("By session", "By user", "Notebook")
 def test_cached_data_of_two_people_stay_apart(
     start_stack: StartStack, new_visitor: NewVisitor
 ) -> None:
+    """D51, G09."""
     stack = start_stack(app="cached")
     ada, grace = new_visitor(stack).open(), new_visitor(stack).open()
     ada.sign_in("ada")
@@ -43,6 +44,7 @@ def test_cached_data_of_two_people_stay_apart(
 def test_threads_of_two_people_never_share_a_token(
     start_stack: StartStack, new_visitor: NewVisitor
 ) -> None:
+    """A02, D51."""
     stack = start_stack(app="threads", access_token_seconds=SHORT)
     stack.tenant.misbehave(slow_ms={"token": 200})
     ada, grace = new_visitor(stack).open(), new_visitor(stack).open()

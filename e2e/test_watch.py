@@ -18,6 +18,7 @@ _AT_ONCE_MS: Final = 5_000
 
 
 def test_seven_open_tabs_hear_of_a_logout_and_starve_nobody(visitor: Visitor) -> None:
+    """G15."""
     first = visitor.open()
     first.sign_in("ada")
     tabs = [first, *(visitor.open() for _ in range(_TABS - 1))]

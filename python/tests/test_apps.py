@@ -172,6 +172,7 @@ def test_an_event_without_callback_is_still_taken_after_drawing(companion: FakeC
 
 @pytest.mark.parametrize("value", [{}, [], 7, "x", True, {"id": "x"}, [[[[]]]], {"id": {"a": []}}])
 def test_forged_values_show_nothing_and_rerun_nothing(companion: FakeCompanion, value: Any) -> None:
+    """A30, A31."""
     page = Page(greeting_app, companion)
     for _ in range(3):
         page.announce(value)
@@ -182,6 +183,7 @@ def test_forged_values_show_nothing_and_rerun_nothing(companion: FakeCompanion, 
 
 
 def test_a_forged_data_frame_gets_a_new_frame(companion: FakeCompanion) -> None:
+    """A30."""
     page = Page(greeting_app, companion)
     broken = WidgetState()
     broken.arrow_value.data = b"not an arrow table"
@@ -193,6 +195,7 @@ def test_a_forged_data_frame_gets_a_new_frame(companion: FakeCompanion) -> None:
 
 
 def test_forged_bytes_show_nothing(companion: FakeCompanion) -> None:
+    """A30."""
     page = Page(greeting_app, companion)
     page.announce(proto=WidgetState(bytes_value=b"\xff" * 1000))
     assert not page.at.exception
@@ -213,6 +216,7 @@ def test_an_error_is_shown_with_a_way_to_try_again(companion: FakeCompanion) -> 
 
 
 def test_a_replayed_value_reruns_once_to_ask_the_frame(companion: FakeCompanion) -> None:
+    """A31: a value replayed after a restart."""
     page = Page(greeting_app, companion)
     event = companion.signed_in_event(page.sign_in, companion.open_session())
     page.at.session_state["_component_auth0"] = {**event, "challenge": "before-the-restart"}
@@ -426,6 +430,7 @@ def cached_app() -> None:
 
 
 def test_cached_functions_are_keyed_by_the_person(companion: FakeCompanion) -> None:
+    """D51."""
     page = Page(cached_app, companion)
     page.sign_in_as(Person(sub="auth0|ada-cached", name="Ada"))
     page.at.run()

@@ -40,6 +40,7 @@ def words(at: AppTest) -> list[str]:
 
 
 def test_each_of_two_people_sees_their_own_data_and_nobody_elses() -> None:
+    """D51."""
     ada, grace = opened("Ada"), opened("Grace")
     for at, name, other in ((ada, "Ada", "Grace"), (grace, "Grace", "Ada")):
         at.run()
@@ -67,6 +68,7 @@ def test_a_resource_of_one_person_is_written_by_that_person_only() -> None:
 
 
 def test_the_next_person_in_a_tab_sees_nothing_of_the_one_before() -> None:
+    """D51, G09."""
     at = opened("Ada")
     testing.sign_out(at)
     at.run()
@@ -87,6 +89,8 @@ def test_the_same_subject_of_another_issuer_is_somebody_else() -> None:
 
 
 def test_many_people_at_once_get_what_is_theirs(companion: FakeCompanion) -> None:
+    """D51."""
+
     @st.cache_data
     def by_session(session: Session) -> str:
         return session.user.name
@@ -126,6 +130,7 @@ def trap(argument: Any) -> Any:
 def test_with_an_underscore_the_second_person_gets_the_first_ones_data(
     companion: FakeCompanion,
 ) -> None:
+    """D51: what is documented, not prevented."""
     people = [Person(), Person(sub="auth0|grace", name="Grace")]
     results = []
     for person in people:

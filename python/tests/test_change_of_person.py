@@ -61,6 +61,7 @@ def frame_of_ada_with_an_answer(companion: FakeCompanion) -> TwoComponents:
 def test_the_next_person_is_not_sent_the_answer_of_the_one_before(
     companion: FakeCompanion,
 ) -> None:
+    """G09."""
     page = frame_of_ada_with_an_answer(companion)
     page.at.run()
     assert page.args["action_result"]["id"] == "e1"  # the same person keeps it
@@ -114,6 +115,7 @@ def test_a_settled_event_of_one_person_is_not_handed_out_to_the_next(
 def test_no_request_of_one_person_is_made_with_the_token_of_the_next(
     companion: FakeCompanion,
 ) -> None:
+    """G09."""
     page = frame_of_ada_with_an_answer(companion)
     # A run that a rerun ended before it came to the component leaves its event waiting.
     page.boxes["hero"].receive(

@@ -125,6 +125,7 @@ def page(companion: FakeCompanion, caplog: pytest.LogCaptureFixture) -> Iterator
 def test_a_sign_in_that_meets_it_says_so_and_works_after_a_retry(
     companion: FakeCompanion, page: FaultyPage, fault: str
 ) -> None:
+    """E69, G08."""
     companion.faults["redeem"] = FAULTS[fault]
     page.announce()
     assert not page.at.exception
@@ -146,6 +147,7 @@ def test_a_sign_in_that_meets_it_says_so_and_works_after_a_retry(
 def test_somebody_signed_in_does_not_notice_it(
     companion: FakeCompanion, page: FaultyPage, fault: str
 ) -> None:
+    """E69."""
     page.announce()
     companion.faults["session"] = FAULTS[fault]
     companion.clock.advance(10)
@@ -165,6 +167,7 @@ def test_somebody_signed_in_does_not_notice_it(
 def test_without_a_live_token_it_ends_in_words_and_goes_on_where_it_was(
     companion: FakeCompanion, page: FaultyPage, fault: str
 ) -> None:
+    """E69."""
     page.announce()
     session = page.sign_in.session
     assert session is not None
@@ -205,6 +208,7 @@ def test_a_call_without_a_live_token_fails_in_clear_words(
 def test_a_sign_out_works_all_the_same(
     companion: FakeCompanion, page: FaultyPage, fault: str
 ) -> None:
+    """E69."""
     page.announce()
     companion.faults["revoke"] = FAULTS[fault]
     page.sign_in.sign_out()

@@ -48,6 +48,7 @@ EVENT_LIKE = st.fixed_dictionaries(
 
 @given(value=JSON | EVENT_LIKE, own_challenge=st.booleans())
 def test_any_json_signs_nobody_in_and_raises_nothing(value: Any, own_challenge: bool) -> None:
+    """A30, A31."""
     companion = FakeCompanion()
     sign_in = companion.sign_in()
     if own_challenge and isinstance(value, dict):
@@ -88,6 +89,7 @@ def test_values_of_other_encodings_are_no_events(value: object) -> None:
 
 
 def test_ten_megabytes_are_no_ticket(companion: FakeCompanion) -> None:
+    """A30."""
     sign_in = companion.sign_in()
     event = companion.signed_in_event(sign_in, companion.open_session())
     event["data"]["sessioninfo"]["token"]["ticket"] = "A" * 10_000_000
@@ -126,6 +128,7 @@ def test_malformed_tickets_are_dropped_without_a_call(
 
 
 def test_a_name_in_an_event_is_not_who_signs_in(companion: FakeCompanion) -> None:
+    """A31."""
     sign_in = companion.sign_in()
     event = companion.signed_in_event(sign_in, companion.open_session())
     event["data"]["sessioninfo"]["user"] = {"name": "Mallory", "email": "admin@example.com"}

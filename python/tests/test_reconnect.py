@@ -71,6 +71,7 @@ def signed_in(companion: FakeCompanion, port: int, login: CompanionSession) -> B
 def test_a_reconnect_asks_the_companion_and_a_rerun_does_not(
     companion: FakeCompanion, port: int, login: CompanionSession
 ) -> None:
+    """D52."""
     browser = signed_in(companion, port, login)
     browser.run()
     assert browser.words == ["Run 3", "Hello Ada Lovelace"]
@@ -88,6 +89,7 @@ def test_a_reconnect_asks_the_companion_and_a_rerun_does_not(
 def test_a_session_that_ended_meanwhile_is_not_revived(
     companion: FakeCompanion, port: int, login: CompanionSession
 ) -> None:
+    """D52."""
     browser = signed_in(companion, port, login)
     login.end_reason = "expired"
     browser.run()  # the last answer is young: nothing is known of the end

@@ -229,6 +229,7 @@ def test_the_client_carries_the_token_to_its_origin(companion: FakeCompanion) ->
     ],
 )
 def test_another_origin_raises_before_anything_is_sent(companion: FakeCompanion, url: str) -> None:
+    """G13."""
     session = session_of(companion)
     transport, seen = answering()
     with pytest.raises(ForeignOrigin):
@@ -244,6 +245,7 @@ def test_another_origin_raises_before_anything_is_sent(companion: FakeCompanion,
 def test_a_redirect_elsewhere_never_carries_the_token(
     companion: FakeCompanion, target: str
 ) -> None:
+    """G13."""
     session = session_of(companion)
     transport, seen = answering(httpx.Response(302, headers={"location": target}))
     base = "http://api.localhost"
@@ -253,6 +255,7 @@ def test_a_redirect_elsewhere_never_carries_the_token(
 
 
 def test_async_clients_are_pinned_too(companion: FakeCompanion) -> None:
+    """G13."""
     session = session_of(companion)
     transport, seen = answering(httpx.Response(302, headers={"location": "https://localhost/"}))
 
@@ -301,6 +304,7 @@ def test_the_client_is_cached_and_closed_with_the_login(companion: FakeCompanion
 def test_a_base_url_that_would_expose_the_token_is_refused(
     companion: FakeCompanion, base_url: str
 ) -> None:
+    """G13."""
     with pytest.raises(UsageError):
         session_of(companion).api(base_url)
 
@@ -317,6 +321,7 @@ def test_plain_http_serves_this_machine_and_bare_names(
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 def test_an_api_error_is_the_apis_own(companion: FakeCompanion, status: int) -> None:
+    """E69."""
     session = session_of(companion)
     transport, seen = answering(error(status, "session_ended"))
     assert session.api(API, transport=transport).get("/").status_code == status
@@ -346,6 +351,7 @@ class RecordingAdapter(BaseAdapter):
 
 
 def test_requests_is_pinned_too(companion: FakeCompanion) -> None:
+    """G13."""
     session = session_of(companion)
     adapter = RecordingAdapter("https://api.localhost/x")
     with requests.Session() as http:

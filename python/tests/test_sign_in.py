@@ -81,6 +81,7 @@ def test_a_frame_that_says_a_lot_does_not_make_anothers_event_new(
 
 
 def test_an_event_for_another_challenge_causes_no_call(companion: FakeCompanion) -> None:
+    """A31, D23."""
     other, sign_in = companion.sign_in(), companion.sign_in()
     other.sign_out()  # another verifier
     sign_in.observe(companion.signed_in_event(other, companion.open_session()))
@@ -101,6 +102,7 @@ def test_a_replayed_value_after_a_restart_asks_the_frame_once(companion: FakeCom
 
 
 def test_an_event_made_before_the_sign_out_is_worth_nothing(companion: FakeCompanion) -> None:
+    """A31."""
     sign_in = signed_in(companion)
     late = companion.signed_in_event(sign_in, companion.open_session())
     sign_in.sign_out()
@@ -130,6 +132,7 @@ def test_a_ticket_signs_in_from(companion: FakeCompanion, before: str) -> None:
 
 
 def test_redeem_sends_ticket_verifier_and_the_configured_origins(companion: FakeCompanion) -> None:
+    """D23, G01."""
     signed_in(companion)
     _, body = companion.bodies[0]
     assert set(body) == {"ticket", "verifier", "origin"}
@@ -139,6 +142,7 @@ def test_redeem_sends_ticket_verifier_and_the_configured_origins(companion: Fake
 def test_a_lapsed_ticket_is_asked_for_once_more_and_then_is_an_error(
     companion: FakeCompanion,
 ) -> None:
+    """G08."""
     sign_in = companion.sign_in()
     for attempt in range(2):
         event = companion.signed_in_event(sign_in, companion.open_session())
@@ -162,6 +166,7 @@ def test_the_answer_to_a_recheck_signs_in_and_ends_the_command(companion: FakeCo
 
 
 def test_network_trouble_is_an_error_that_a_retry_leaves(companion: FakeCompanion) -> None:
+    """G08."""
     sign_in = companion.sign_in()
     companion.faults["redeem"] = unreachable
     sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
@@ -224,6 +229,7 @@ def test_a_new_login_of_the_same_person_keeps_their_scratch(companion: FakeCompa
 
 
 def test_another_person_drops_the_scratch_and_is_a_change(companion: FakeCompanion) -> None:
+    """G09."""
     sign_in = signed_in(companion)
     ada = sign_in.session
     assert ada is not None
@@ -255,6 +261,7 @@ def test_a_worthless_ticket_does_not_disturb_who_is_signed_in(companion: FakeCom
 
 
 def test_a_forged_sign_out_does_not_sign_out(companion: FakeCompanion) -> None:
+    """A31."""
     sign_in = signed_in(companion)
     sign_in.observe(companion.signed_out_event(sign_in))
     assert state_of(sign_in) == "signed_in"
@@ -375,6 +382,7 @@ def test_network_trouble_keeps_the_person_until_the_token_expires(
     ],
 )
 def test_only_the_companions_own_word_ends_a_session(companion: FakeCompanion, fault: Any) -> None:
+    """E69, G12."""
     sign_in = signed_in(companion)
     sign_in.take_change()
     session = sign_in.session
@@ -394,6 +402,7 @@ def test_only_the_companions_own_word_ends_a_session(companion: FakeCompanion, f
 def test_a_wrong_host_credential_alarms_and_signs_nobody_out(
     companion: FakeCompanion, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """G12."""
     sign_in = signed_in(companion)
     companion.faults["session"] = lambda _: error(401, "invalid_host_credential")
     companion.clock.advance(10)
@@ -440,6 +449,7 @@ def test_a_refusal_of_an_older_grant_leaves_a_renewed_login_alone(
 
 
 def test_a_standing_of_somebody_else_is_no_standing(companion: FakeCompanion) -> None:
+    """D51."""
     sign_in = signed_in(companion)
     companion.sessions["ref-1"].person.sub = "auth0|mallory"
     companion.clock.advance(10)

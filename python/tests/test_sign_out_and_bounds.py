@@ -70,6 +70,7 @@ def test_sign_out_before_the_browser_answered_sticks_too(companion: FakeCompanio
 def test_a_new_websocket_causes_a_check_and_the_same_one_does_not(
     companion: FakeCompanion,
 ) -> None:
+    """D52."""
     sign_in = signed_in(companion)
     for connection in ("a", "a", None, "a"):
         sign_in.refresh(connection=connection)
@@ -81,6 +82,7 @@ def test_a_new_websocket_causes_a_check_and_the_same_one_does_not(
 
 
 def test_a_reconnect_without_an_answer_is_asked_for_again_soon(companion: FakeCompanion) -> None:
+    """D52."""
     sign_in = signed_in(companion, recheck_seconds=3600)
     sign_in.refresh(connection="a")
     companion.faults["session"] = unreachable
@@ -99,6 +101,7 @@ def test_a_reconnect_without_an_answer_is_asked_for_again_soon(companion: FakeCo
 
 
 def test_redeems_are_limited_to_five_in_ten_seconds(companion: FakeCompanion) -> None:
+    """G10."""
     sign_in = companion.sign_in()
     companion.faults["redeem"] = unreachable
     for _ in range(20):
@@ -112,6 +115,7 @@ def test_redeems_are_limited_to_five_in_ten_seconds(companion: FakeCompanion) ->
 
 
 def test_forged_sign_outs_cause_a_bounded_number_of_questions(companion: FakeCompanion) -> None:
+    """A31, G10."""
     sign_in = signed_in(companion)
     for _ in range(20):
         sign_in.observe(companion.signed_out_event(sign_in))
@@ -136,6 +140,7 @@ def test_rechecks_are_limited_to_three_a_minute(companion: FakeCompanion) -> Non
 
 
 def test_concurrent_runs_redeem_once_and_all_see_the_result(companion: FakeCompanion) -> None:
+    """G08: a rerun during a redeem."""
     sign_in = companion.sign_in()
     event = companion.signed_in_event(sign_in, companion.open_session())
     entered, release = threading.Event(), threading.Event()
@@ -167,6 +172,7 @@ def test_concurrent_runs_redeem_once_and_all_see_the_result(companion: FakeCompa
 
 
 def test_a_sign_out_during_a_redeem_wins(companion: FakeCompanion) -> None:
+    """G08."""
     sign_in = companion.sign_in()
     entered, release = threading.Event(), threading.Event()
 

@@ -207,6 +207,7 @@ def test_coroutines_of_many_slow_sessions_hold_up_no_other(
 def test_no_session_ever_gets_the_token_of_another(
     companion: FakeCompanion, pool: ThreadPoolExecutor
 ) -> None:
+    """A02, D51."""
     people = [Person(sub=f"auth0|{number}") for number in range(10)]
     sessions: dict[str, Session] = {}
     for person in people:
