@@ -2,12 +2,10 @@
 
 use std::collections::VecDeque;
 use std::env;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use anyhow::{Context as _, bail};
 
@@ -49,22 +47,22 @@ pub(crate) fn run_to_end(
     step: &Step,
     command: &mut Command,
 ) -> anyhow::Result<Finished> {
-    let mut child = spawn(context, command)?;
-    let lines = Mutex::new(String::new());
-    let hear = |line: &str| {
+    // One pipe for both streams, so that lines stay in the order in which they were said:
+    // Cargo names a test binary on one of them, and the binary its tests on the other.
+    let (reader, writer) = io::pipe().context("cannot make a pipe")?;
+    command.stdout(writer.try_clone()?).stderr(writer);
+    let started = start(context, command);
+    // `command` holds the writing end: as long as it does, the pipe has no end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = started?;
+    let mut output = String::new();
+    each_line(Some(reader), |line| {
         step.heard(line);
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.push_str(line);
-        lines.push('\n');
-    };
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    thread::scope(|scope| {
-        scope.spawn(|| each_line(stdout, hear));
-        scope.spawn(|| each_line(stderr, hear));
+        output.push_str(line);
+        output.push('\n');
     });
     let status = child.wait().context("cannot wait for a child")?;
     context.interrupt.release(child.id());
-    let output = lines.into_inner().unwrap_or_else(PoisonError::into_inner);
     if context.interrupt.requested() {
         bail!("stopped");
     }
@@ -76,6 +74,11 @@ pub(crate) fn run_to_end(
 /// # Errors
 /// When the program cannot be started.
 pub(crate) fn spawn(context: &Context, command: &mut Command) -> anyhow::Result<Child> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    start(context, command)
+}
+
+fn start(context: &Context, command: &mut Command) -> anyhow::Result<Child> {
     // `cargo run` describes this package in the environment of this process; a build
     // script that watches these names would rebuild at each change of who calls it.
     for (name, _) in env::vars_os() {
@@ -85,8 +88,6 @@ pub(crate) fn spawn(context: &Context, command: &mut Command) -> anyhow::Result<
     }
     let child = command
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
         .with_context(|| format!("cannot start `{}`", display(command)))?;

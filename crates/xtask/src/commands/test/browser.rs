@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use super::python::pytest;
+use super::python::{BROWSERS, pytest};
 use super::report::Verdict;
+use super::selection::Selection;
 use crate::context::Context;
 use crate::progress::Step;
 use crate::tools::{browser, npm, servers};
@@ -24,16 +25,19 @@ pub(crate) fn install_servers(context: &Context, step: &Step) -> anyhow::Result<
 }
 
 /// Every test by name, against the binaries of `target/debug`, `dist/` and `target/trunk`.
-pub(crate) fn end_to_end(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+pub(crate) fn end_to_end(
+    context: &Context,
+    step: &Step,
+    selection: &Selection,
+) -> anyhow::Result<Verdict> {
     let provider = context.workspace.join("e2e/provider");
     npm::install(context, step, &provider, &provider)?;
     let mut command = Command::new(context.workspace.venv_program("pytest"));
     command
         .current_dir(context.workspace.root())
-        .args(["e2e", "--verbose", "-n", WORKERS])
+        .args(["--verbose", "-n", WORKERS])
         // Real browsers on a busy machine stumble: a test that fails is tried once more, and
         // the summary names it (R). What is broken fails twice.
         .args(["--reruns", "1", "-r", "fEsR"]);
-    let verdict = pytest(context, step, &mut command)?;
-    Ok(verdict)
+    pytest(context, step, &mut command, &BROWSERS, selection)
 }

@@ -2,12 +2,16 @@
 //!
 //! Cargo locks its target folder, so native and wasm builds are a lane each; Python and
 //! the network share a third. The browser tests come last, on a quiet machine.
+//! `--security` runs, in the same lanes, what the ledger of the security catalogue names.
 
 mod browser;
 mod counts;
+mod outcomes;
 mod python;
 mod report;
 mod rust;
+mod security;
+mod selection;
 mod supply_chain;
 mod wasm;
 
@@ -19,14 +23,20 @@ use anyhow::bail;
 use clap::Args;
 
 use self::report::{Report, Verdict};
+use self::security::Plan;
+use self::selection::Selection;
 use crate::context::Context;
 use crate::progress::Step;
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Only the checks whose names contain one of these words, and what they need
+    /// Only the checks whose names contain one of these words, and what they need; with
+    /// `--security` only these chapters or numbers, like `B` or `D31`, in detail
     filters: Vec<String>,
+    /// Run the tests that the security catalogue's ledger names, and print the list
+    #[arg(long, conflicts_with = "list")]
+    security: bool,
     /// List the checks and run none
     #[arg(long)]
     list: bool,
@@ -38,7 +48,16 @@ struct Check {
     lane: Lane,
     /// Checks that must have passed before, of the same lane or an earlier stage.
     needs: &'static [&'static str],
-    run: fn(&Context, &Step) -> anyhow::Result<Verdict>,
+    run: Run,
+}
+
+#[derive(Clone, Copy)]
+enum Run {
+    Check(fn(&Context, &Step) -> anyhow::Result<Verdict>),
+    /// Of which some may be selected.
+    Tests(fn(&Context, &Step, &Selection) -> anyhow::Result<Verdict>),
+    /// Of what the others found.
+    Conclusion(fn(&Context, &Report) -> Verdict),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,15 +65,17 @@ enum Lane {
     Native,
     Wasm,
     Python,
-    /// After all others.
+    /// After these three.
     Browser,
+    /// After all others.
+    Last,
 }
 
 /// Within a lane the order is the order here: what fails fastest comes first.
 const CHECKS: &[Check] = &[
     check("rust format", Lane::Native, &[], rust::format),
     check("servers build", Lane::Native, &[], rust::servers),
-    check("rust tests", Lane::Native, &[SERVERS], rust::tests),
+    tests(RUST_TESTS, Lane::Native, &[SERVERS], rust::tests),
     check(
         "rust documentation tests",
         Lane::Native,
@@ -76,20 +97,15 @@ const CHECKS: &[Check] = &[
         wasm::budget,
     ),
     check("frontend lints", Lane::Wasm, &[], wasm::lints),
-    check("frontend tests", Lane::Wasm, &[], wasm::native_tests),
-    check(
-        "frontend tests in Chromium",
-        Lane::Wasm,
-        &[BROWSERS],
-        wasm::browser_tests,
-    ),
+    tests(FRONTEND_TESTS, Lane::Wasm, &[], wasm::native_tests),
+    tests(CHROMIUM_TESTS, Lane::Wasm, &[BROWSERS], wasm::browser_tests),
     check(TRUNK, Lane::Wasm, &[FRONTEND], wasm::trunk_build),
     check(SERVERS, Lane::Python, &[], browser::install_servers),
     check(BROWSERS, Lane::Python, &[], browser::install),
     check(PYTHON, Lane::Python, &[], python::environment),
     check("python lints", Lane::Python, &[PYTHON], python::lints),
     check("python types", Lane::Python, &[PYTHON], python::types),
-    check("python tests", Lane::Python, &[PYTHON], python::tests),
+    tests(PYTHON_TESTS, Lane::Python, &[PYTHON], python::tests),
     check("python wheel", Lane::Python, &[PYTHON], python::wheel),
     check(
         "licences, bans and sources",
@@ -103,13 +119,30 @@ const CHECKS: &[Check] = &[
         &[PYTHON],
         supply_chain::advisories,
     ),
-    check(
-        "end-to-end tests",
+    tests(
+        E2E_TESTS,
         Lane::Browser,
         &["servers build", FRONTEND, TRUNK, SERVERS, BROWSERS, PYTHON],
         browser::end_to_end,
     ),
+    Check {
+        name: "security catalogue",
+        lane: Lane::Last,
+        needs: &[
+            RUST_TESTS,
+            FRONTEND_TESTS,
+            CHROMIUM_TESTS,
+            PYTHON_TESTS,
+            E2E_TESTS,
+        ],
+        run: Run::Conclusion(security::hold_the_ledger),
+    },
 ];
+const RUST_TESTS: &str = "rust tests";
+const FRONTEND_TESTS: &str = "frontend tests";
+const CHROMIUM_TESTS: &str = "frontend tests in Chromium";
+const PYTHON_TESTS: &str = "python tests";
+const E2E_TESTS: &str = "end-to-end tests";
 const FRONTEND: &str = "frontend build";
 const TRUNK: &str = "trunk build";
 /// Not a word of "rust tests" or "servers build": a filter should not bring it in vain.
@@ -127,12 +160,31 @@ const fn check(
         name,
         lane,
         needs,
-        run,
+        run: Run::Check(run),
+    }
+}
+
+const fn tests(
+    name: &'static str,
+    lane: Lane,
+    needs: &'static [&'static str],
+    run: fn(&Context, &Step, &Selection) -> anyhow::Result<Verdict>,
+) -> Check {
+    Check {
+        name,
+        lane,
+        needs,
+        run: Run::Tests(run),
     }
 }
 
 /// Runs the selected checks; fails when one of them does.
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.security {
+        let plan = Plan::new(context, &arguments.filters)?;
+        let report = run_lanes(context, &with_needs(plan.checks()), &plan.selection())?;
+        return Ok(plan.conclude(context, &report));
+    }
     let selected = select(&arguments.filters)?;
     if arguments.list {
         for check in &selected {
@@ -140,24 +192,35 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let report = Report::default();
-    thread::scope(|scope| {
-        for lane in [Lane::Native, Lane::Wasm, Lane::Python] {
-            let (selected, report) = (&selected, &report);
-            scope.spawn(move || run_lane(context, lane, selected, report));
-        }
-    });
-    run_lane(context, Lane::Browser, &selected, &report);
-    if context.interrupt.requested() {
-        bail!("stopped");
-    }
+    let report = run_lanes(context, &selected, &Selection::All)?;
     println!("\n{}", report.summary(context.progress.elapsed()));
     Ok(report.exit_code())
 }
 
+fn run_lanes(
+    context: &Context,
+    selected: &[&Check],
+    selection: &Selection,
+) -> anyhow::Result<Report> {
+    let report = Report::default();
+    thread::scope(|scope| {
+        for lane in [Lane::Native, Lane::Wasm, Lane::Python] {
+            let report = &report;
+            scope.spawn(move || run_lane(context, lane, selected, selection, report));
+        }
+    });
+    for lane in [Lane::Browser, Lane::Last] {
+        run_lane(context, lane, selected, selection, &report);
+    }
+    if context.interrupt.requested() {
+        bail!("stopped");
+    }
+    Ok(report)
+}
+
 /// The checks that match, with all that they need.
 fn select(filters: &[String]) -> anyhow::Result<Vec<&'static Check>> {
-    let mut names: Vec<&str> = CHECKS
+    let names: Vec<&str> = CHECKS
         .iter()
         .map(|check| check.name)
         .filter(|name| {
@@ -167,6 +230,11 @@ fn select(filters: &[String]) -> anyhow::Result<Vec<&'static Check>> {
     if names.is_empty() {
         bail!("no check is named like that: `cargo xtask test --list` names them all");
     }
+    Ok(with_needs(names))
+}
+
+/// In the order of [`CHECKS`].
+fn with_needs(mut names: Vec<&str>) -> Vec<&'static Check> {
     let mut next = 0;
     while let Some(name) = names.get(next).copied() {
         let needed = CHECKS.iter().filter(|check| check.name == name);
@@ -177,13 +245,19 @@ fn select(filters: &[String]) -> anyhow::Result<Vec<&'static Check>> {
         }
         next += 1;
     }
-    Ok(CHECKS
+    CHECKS
         .iter()
         .filter(|check| names.contains(&check.name))
-        .collect())
+        .collect()
 }
 
-fn run_lane(context: &Context, lane: Lane, selected: &[&Check], report: &Report) {
+fn run_lane(
+    context: &Context,
+    lane: Lane,
+    selected: &[&Check],
+    selection: &Selection,
+    report: &Report,
+) {
     for check in selected.iter().filter(|check| check.lane == lane) {
         if context.interrupt.requested() {
             return;
@@ -193,7 +267,11 @@ fn run_lane(context: &Context, lane: Lane, selected: &[&Check], report: &Report)
             (Verdict::not_run(reason), Duration::ZERO)
         } else {
             let step = context.progress.step(check.name);
-            let verdict = (check.run)(context, &step);
+            let verdict = match check.run {
+                Run::Check(run) => run(context, &step),
+                Run::Tests(run) => run(context, &step, selection),
+                Run::Conclusion(run) => Ok(run(context, report)),
+            };
             let verdict = verdict.unwrap_or_else(|error| Verdict::failed(format!("{error:#}")));
             (verdict, step.elapsed())
         };

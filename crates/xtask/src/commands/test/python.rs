@@ -3,8 +3,11 @@
 use std::process::Command;
 
 use super::counts::{Counts, closing_line_of_pytest};
-use super::report::Verdict;
+use super::outcomes::Outcomes;
+use super::report::{Found, Verdict};
 use super::rust::keep_log;
+use super::security::reference::{END_TO_END, PYTHON};
+use super::selection::Selection;
 use crate::context::Context;
 use crate::process;
 use crate::progress::Step;
@@ -41,10 +44,14 @@ pub(crate) fn types(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
 }
 
 /// The package's own tests.
-pub(crate) fn tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+pub(crate) fn tests(
+    context: &Context,
+    step: &Step,
+    selection: &Selection,
+) -> anyhow::Result<Verdict> {
     let mut command = tool(context, "python", "pytest");
-    command.args(["-n", "auto"]);
-    pytest(context, step, &mut command)
+    command.args(["--verbose", "-n", "auto"]);
+    pytest(context, step, &mut command, &PACKAGE, selection)
 }
 
 /// The wheel that would be published.
@@ -58,27 +65,79 @@ pub(crate) fn wheel(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
     Ok(Verdict::passed())
 }
 
-/// Runs pytest and reads its closing line; of a verbose run the tests' names as well.
+/// Tests that pytest runs.
+pub(crate) struct Suite {
+    /// As the ledger of the security catalogue names it.
+    pub(crate) name: &'static str,
+    /// Where the tests are, seen from where pytest runs.
+    folder: &'static str,
+    /// Whether the report names every test that passed.
+    is_told: bool,
+}
+
+const PACKAGE: Suite = Suite {
+    name: PYTHON,
+    folder: "tests",
+    is_told: false,
+};
+pub(crate) const BROWSERS: Suite = Suite {
+    name: END_TO_END,
+    folder: "e2e",
+    is_told: true,
+};
+
+/// Runs a verbose pytest on what is selected; reads its closing line, and each test's.
 pub(crate) fn pytest(
     context: &Context,
     step: &Step,
     command: &mut Command,
+    suite: &Suite,
+    selection: &Selection,
 ) -> anyhow::Result<Verdict> {
+    if selection.is_all() {
+        command.arg(suite.folder);
+    } else {
+        command.args(named(context, step, command, suite, selection)?);
+    }
     let finished = process::run_to_end(context, step, command)?;
     let log = keep_log(context, step, &finished.output)?;
     let counts = Counts::of_pytest(&finished.output);
-    if finished.status.success() {
-        let named = finished.output.lines().filter(|line| line.contains("::"));
-        let lines: Vec<&str> = named
+    let verdict = if finished.status.success() {
+        let lines = finished.output.lines();
+        let lines: Vec<&str> = lines
+            .filter(|line| suite.is_told && line.contains("::"))
             .chain(closing_line_of_pytest(&finished.output))
             .collect();
-        return Ok(Verdict::counted(counts, lines.join("\n")));
+        Verdict::counted(counts, lines.join("\n"))
+    } else {
+        let tail = process::last_lines(&finished.output, SHOWN);
+        Verdict::failed_with(counts, format!("{tail}\nall of it: {log}"))
+    };
+    Ok(verdict.with(Found {
+        outcomes: Outcomes::of_pytest(&finished.output, suite.name),
+        ..Found::default()
+    }))
+}
+
+/// The selected tests that exist: for one that does not, pytest would run none.
+fn named(
+    context: &Context,
+    step: &Step,
+    command: &Command,
+    suite: &Suite,
+    selection: &Selection,
+) -> anyhow::Result<Vec<String>> {
+    let mut collect = Command::new(command.get_program());
+    if let Some(directory) = command.get_current_dir() {
+        collect.current_dir(directory);
     }
-    let tail = process::last_lines(&finished.output, SHOWN);
-    Ok(Verdict::failed_with(
-        counts,
-        format!("{tail}\nall of it: {log}"),
-    ))
+    collect.args(["--collect-only", "--quiet", suite.folder]);
+    let collected = process::run(context, step, &mut collect)?;
+    let existing = Outcomes::of_collection(&collected, suite.name);
+    let names = selection.of_existing([suite.name], &existing);
+    anyhow::ensure!(!names.is_empty(), "none of the named tests exists");
+    let path = |name: &str| format!("{}/{name}", suite.folder);
+    Ok(names.into_iter().map(path).collect())
 }
 
 fn tool(context: &Context, folder: &str, name: &str) -> Command {

@@ -6,6 +6,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::counts::Counts;
+use super::outcomes::Outcomes;
+use super::security::Case;
 use crate::context::Context;
 use crate::progress::seconds;
 
@@ -19,6 +21,17 @@ pub(crate) struct Verdict {
     counts: Counts,
     /// Printed below the check's line: the runner's closing lines, or what went wrong.
     detail: String,
+    found: Found,
+}
+
+/// What the tests of a check did, one by one.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) outcomes: Outcomes,
+    /// Cases of the security catalogue that they tried.
+    pub(crate) cases: Vec<Case>,
+    /// Lines that begin like one and are none.
+    pub(crate) unreadable_cases: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +66,7 @@ impl Verdict {
             outcome: Outcome::Passed,
             counts,
             detail,
+            found: Found::default(),
         }
     }
 
@@ -67,6 +81,7 @@ impl Verdict {
             outcome: Outcome::Failed,
             counts,
             detail,
+            found: Found::default(),
         }
     }
 
@@ -75,6 +90,7 @@ impl Verdict {
             outcome: Outcome::Unchecked,
             counts: Counts::one_skipped(),
             detail: reason,
+            found: Found::default(),
         }
     }
 
@@ -86,7 +102,14 @@ impl Verdict {
                 ..Counts::default()
             },
             detail: reason,
+            found: Found::default(),
         }
+    }
+
+    /// With the tests one by one.
+    pub(crate) fn with(mut self, found: Found) -> Self {
+        self.found = found;
+        self
     }
 }
 
@@ -180,6 +203,18 @@ impl Report {
         }
         let _infallible = write!(text, "\nall checks took {}\n{sum}", seconds(elapsed));
         text
+    }
+
+    /// What all tests so far did, taken out.
+    pub(crate) fn take_found(&self) -> Found {
+        let mut all = Found::default();
+        for entry in self.entries().iter_mut() {
+            let found = std::mem::take(&mut entry.verdict.found);
+            all.outcomes.extend(found.outcomes);
+            all.cases.extend(found.cases);
+            all.unreadable_cases.extend(found.unreadable_cases);
+        }
+        all
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {

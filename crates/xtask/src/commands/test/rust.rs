@@ -1,7 +1,12 @@
 //! Checks of the native crates.
 
+use std::process::Command;
+
 use super::counts::{Counts, closing_lines_of_cargo};
-use super::report::Verdict;
+use super::outcomes::{Binaries, Outcomes};
+use super::report::{Found, Verdict};
+use super::security;
+use super::selection::Selection;
 use crate::commands::build::{self, ServerProfile};
 use crate::context::Context;
 use crate::process::{self, Finished};
@@ -28,11 +33,41 @@ pub(crate) fn servers(context: &Context, _: &Step) -> anyhow::Result<Verdict> {
 }
 
 /// Unit and integration tests of the default members: all but the frontend.
-pub(crate) fn tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+///
+/// A selection runs within the same build: with `--package` Cargo would unify features
+/// otherwise, and compile most of it once more.
+pub(crate) fn tests(
+    context: &Context,
+    step: &Step,
+    selection: &Selection,
+) -> anyhow::Result<Verdict> {
+    let mut build = cargo_test(context);
+    build.args(["--no-run", "--message-format", "json-render-diagnostics"]);
+    let binaries = Binaries::of_build(&process::run(context, step, &mut build)?);
+    let mut command = cargo_test(context);
+    if !selection.is_all() {
+        let mut list = cargo_test(context);
+        list.args(["--", "--list"]);
+        let listed = process::run(context, step, &mut list)?;
+        let existing = Outcomes::of_list(&listed, &binaries);
+        let names = selection.of_existing(binaries.suites(), &existing);
+        anyhow::ensure!(!names.is_empty(), "none of the named tests exists");
+        command.args(["--", "--show-output", "--exact"]).args(names);
+    }
+    let finished = process::run_to_end(context, step, &mut command)?;
+    let (cases, unreadable_cases) = security::read_cases(&finished.output);
+    let found = Found {
+        outcomes: Outcomes::of_cargo(&finished.output, &binaries),
+        cases,
+        unreadable_cases,
+    };
+    Ok(cargo_verdict(context, step, &finished)?.with(found))
+}
+
+fn cargo_test(context: &Context) -> Command {
     let mut command = process::cargo(context.workspace.root());
     command.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
-    let finished = process::run_to_end(context, step, &mut command)?;
-    cargo_verdict(context, step, &finished)
+    command
 }
 
 /// The examples in doc comments; a workspace without any is fine.

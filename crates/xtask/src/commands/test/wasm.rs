@@ -2,8 +2,11 @@
 
 use anyhow::Context as _;
 
-use super::report::Verdict;
+use super::outcomes::Outcomes;
+use super::report::{Found, Verdict};
 use super::rust::cargo_verdict;
+use super::security::reference::{FRONTEND, FRONTEND_IN_CHROMIUM};
+use super::selection::Selection;
 use crate::context::Context;
 use crate::frontend_build::{self, Profile};
 use crate::process;
@@ -36,8 +39,12 @@ pub(crate) fn lints(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
     Ok(Verdict::passed())
 }
 
-/// The frontend's logic, which knows no browser.
-pub(crate) fn native_tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+/// The frontend's logic, which knows no browser. Runs whole: it takes a second.
+pub(crate) fn native_tests(
+    context: &Context,
+    step: &Step,
+    _: &Selection,
+) -> anyhow::Result<Verdict> {
     let mut command = process::cargo(context.workspace.root());
     command
         .args([
@@ -51,11 +58,15 @@ pub(crate) fn native_tests(context: &Context, step: &Step) -> anyhow::Result<Ver
         .arg("--target-dir")
         .arg(context.workspace.frontend_target());
     let finished = process::run_to_end(context, step, &mut command)?;
-    cargo_verdict(context, step, &finished)
+    Ok(cargo_verdict(context, step, &finished)?.with(found(&finished.output, FRONTEND)))
 }
 
-/// The frontend's tests that need a browser, in Chromium.
-pub(crate) fn browser_tests(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
+/// The frontend's tests that need a browser, in Chromium. They run whole, too.
+pub(crate) fn browser_tests(
+    context: &Context,
+    step: &Step,
+    _: &Selection,
+) -> anyhow::Result<Verdict> {
     rust_target::ensure_wasm(context, step)?;
     let runner = format!("{} wasm-tests", context.executable.display());
     let mut command = process::cargo(context.workspace.root());
@@ -72,7 +83,15 @@ pub(crate) fn browser_tests(context: &Context, step: &Step) -> anyhow::Result<Ve
         .arg(context.workspace.frontend_target())
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
     let finished = process::run_to_end(context, step, &mut command)?;
-    cargo_verdict(context, step, &finished)
+    let found = found(&finished.output, FRONTEND_IN_CHROMIUM);
+    Ok(cargo_verdict(context, step, &finished)?.with(found))
+}
+
+fn found(output: &str, suite: &str) -> Found {
+    Found {
+        outcomes: Outcomes::of_suite(output, suite),
+        ..Found::default()
+    }
 }
 
 /// What the README promises to those who prefer Trunk: `trunk build` works.
