@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import threading
 from collections import Counter
@@ -76,9 +77,12 @@ class FakeCompanion:
         self.sessions: dict[str, CompanionSession] = {}
         self.tickets: dict[str, tuple[CompanionSession, str]] = {}
         self.grants: dict[str, CompanionSession] = {}
+        self.redeemed_for: dict[str, str] = {}
+        """The challenge whose verifier brought each grant."""
         self.faults: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
         self.token_seconds = 3600
         self._serial = 0
+        self._entropy = itertools.count()
         self._lock = threading.Lock()
 
     def back_channel(self) -> BackChannel:
@@ -87,7 +91,7 @@ class FakeCompanion:
         )
 
     def sign_in(self, **kwargs: Any) -> SignIn:
-        serial = iter(range(1_000_000))
+        serial = self._entropy  # (no two Streamlit sessions have one verifier)
         return SignIn(
             self.back_channel(),
             frame_url="http://localhost:3001/streamlit",
@@ -177,10 +181,13 @@ class FakeCompanion:
         session, bound_to = self.tickets.get(body["ticket"], (None, ""))
         if session is None or bound_to != challenge or ORIGIN not in body["origin"]:
             return error(400, "invalid_ticket")
+        if session.end_reason:
+            return error(400, "invalid_ticket")
         del self.tickets[body["ticket"]]
         self._serial += 1
         grant = f"canary-grant-{self._serial}"
         self.grants[grant] = session
+        self.redeemed_for[grant] = challenge
         token = {
             "access_token": f"canary-access-token-{self._serial}",
             "access_token_expires_at": int(self.clock.time) + self.token_seconds,

@@ -221,7 +221,7 @@ def test_no_session_ever_gets_the_token_of_another(
         meeting.wait(SECONDS)
         body = json.loads(request.content)
         owner = companion.grants[body["grant"]].person.sub
-        token = {"access_token": f"{owner} {body['audience']}", "expires_at": START + 9 * 3600}
+        token = {"access_token": f"{owner}/{body['audience']}", "expires_at": START + 9 * 3600}
         return httpx.Response(200, json=token)
 
     companion.faults["token"] = own_token
@@ -232,7 +232,7 @@ def test_no_session_ever_gets_the_token_of_another(
             for sub, session in sessions.items()
         ]
         for sub, future in asking:
-            assert future.result(SECONDS) == f"{sub} {audience}"
+            assert future.result(SECONDS) == f"{sub}/{audience}"
     assert companion.calls["token"] == 2 * len(people)
 
 

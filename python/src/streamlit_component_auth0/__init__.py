@@ -17,6 +17,7 @@ from ._component_host import ComponentHost, run_component
 from ._exceptions import (
     AuthError,
     CompanionAnswerInvalid,
+    CompanionBusy,
     CompanionUnavailable,
     Forbidden,
     ForeignOrigin,
@@ -49,6 +50,7 @@ __all__ = [
     "AllowedRequest",
     "AuthError",
     "CompanionAnswerInvalid",
+    "CompanionBusy",
     "CompanionUnavailable",
     "ComponentEvent",
     "ComponentHost",

@@ -22,6 +22,7 @@ import httpx
 from ._exceptions import (
     AuthError,
     CompanionAnswerInvalid,
+    CompanionBusy,
     CompanionUnavailable,
     HostCredentialRefused,
     ReauthenticationRequired,
@@ -29,7 +30,7 @@ from ._exceptions import (
     TicketRefused,
     TokenRefused,
 )
-from ._wire import AccessToken, Redeemed, Refusal, Standing
+from ._wire import AccessToken, Redeemed, Refusal, Standing, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +45,13 @@ CALL_SECONDS: Final = 5.0
 MAX_BODY_BYTES: Final = 1 << 20
 """Far above any real answer; stops a stream without end from filling this server's memory."""
 
+MAX_WAIT_SECONDS: Final = 60
+"""Bound of what a `Retry-After` can ask for: a proxy's mistake must lock nobody out for a day."""
+
 _NO_CONTENT: Final = object()
 _CUT: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
+_DELAY: Final = re.compile(r"[0-9]{1,9}")
 _TIMEOUT: Final = httpx.Timeout(CALL_SECONDS, connect=2.0, pool=2.0)
 _LIMITS: Final = httpx.Limits(
     max_connections=64,
@@ -184,13 +189,10 @@ class BackChannel:
             raw = self._read(response, deadline)
         if response.status_code == httpx.codes.NO_CONTENT:
             return _NO_CONTENT
-        try:
-            parsed: object = json.loads(raw)
-        except (ValueError, RecursionError):
-            parsed = None
+        parsed = read_json(raw)
         if response.status_code == httpx.codes.OK:
             return parsed
-        raise _refused(path, response.status_code, Refusal.parse(parsed))
+        raise _refused(path, response, Refusal.parse(parsed))
 
     def _read(self, response: httpx.Response, deadline: float) -> bytes:
         raw = bytearray()
@@ -232,7 +234,8 @@ _REFUSALS: Final[dict[tuple[int, str], Callable[[Refusal], AuthError]]] = {
 }
 
 
-def _refused(path: str, status: int, refusal: Refusal) -> AuthError:
+def _refused(path: str, response: httpx.Response, refusal: Refusal) -> AuthError:
+    status = response.status_code
     # Status and code must agree: a proxy's own 401 must sign nobody out.
     known = _REFUSALS.get((status, refusal.code))
     if known is not None:
@@ -243,6 +246,9 @@ def _refused(path: str, status: int, refusal: Refusal) -> AuthError:
     # A code is the operator's way to the cause; a proxy's words are not for the log.
     code = refusal.code if _CODE.fullmatch(refusal.code) else "no code"
     _log.warning("companion %s: status %d, %s", path, status, code)
+    delay = response.headers.get("retry-after", "")
+    if status == httpx.codes.TOO_MANY_REQUESTS and _DELAY.fullmatch(delay):
+        return CompanionBusy(min(max(int(delay), 1), MAX_WAIT_SECONDS))
     return CompanionUnavailable()
 
 

@@ -195,9 +195,10 @@ def _draw_frame(host: Host, key: str, args: dict[str, Any]) -> bool:
             )
         except StreamlitDuplicateElementKey:
             return False  # drawn earlier in this run
-        except (ValueError, TypeError, OSError):
-            # A value that claims to be a data frame and is none fails inside Streamlit, in
-            # every run: only a frame of another identity gets rid of it.
+        except (ValueError, TypeError, OSError, RecursionError):
+            # A value that claims to be a data frame and is none, or that is nested too
+            # deep for Streamlit's copies, fails inside Streamlit in every run: only a
+            # frame of another identity gets rid of it.
             _log.warning("the component's value could not be decoded; drawing a new frame")
             host.frame_generation += 1
             continue

@@ -241,9 +241,10 @@ class ComponentHost:
                 )
             except StreamlitDuplicateElementKey:
                 return  # drawn earlier in this run
-            except (ValueError, TypeError, OSError):
-                # A value that claims to be a data frame and is none fails inside Streamlit,
-                # in every run: only a frame of another identity gets rid of it.
+            except (ValueError, TypeError, OSError, RecursionError):
+                # A value that claims to be a data frame and is none, or that is nested too
+                # deep for Streamlit's copies, fails inside Streamlit in every run: only a
+                # frame of another identity gets rid of it.
                 _log.warning("a component's value could not be decoded; drawing a new frame")
                 box.generation += 1
                 box.put(error_event("event_invalid"))

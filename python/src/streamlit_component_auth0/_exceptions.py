@@ -107,6 +107,32 @@ class CompanionAnswerInvalid(CompanionUnavailable):
     )
 
 
+class CompanionBusy(CompanionUnavailable):
+    """The companion was asked too often (429). Until its wait is over it is not asked again.
+
+    Attributes:
+        retry_after: Seconds to wait.
+    """
+
+    code = "companion_busy"
+    _WAIT: Final = Phrase(
+        "The sign-in service is busy. Please try again in {seconds} s.",
+        "Der Anmeldedienst ist ausgelastet. Bitte versuchen Sie es in {seconds} s noch einmal.",
+        "Le service de connexion est occupé. Veuillez réessayer dans {seconds} s.",
+        "El servicio de acceso está ocupado. Inténtelo de nuevo en {seconds} s.",
+    )
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+        self.message = self.words()
+        self.args = (self.message,)
+
+    def words(self, locale: str | None = None) -> str:
+        """`message` in the language of `locale`."""
+        return self._WAIT.text(locale).format(seconds=self.retry_after)
+
+
 class HostCredentialRefused(AuthError):
     """`STREAMLIT_SECRET` differs from the companion's. It says nothing about the person."""
 

@@ -18,6 +18,7 @@ from ._exceptions import (
     HostCredentialRefused,
     NotSignedIn,
 )
+from ._pause import Pause
 from ._token_request import Outcome, TokenRequest, Variant
 from ._wire import AccessToken
 
@@ -53,6 +54,7 @@ class Login:
         self._on_refused = on_refused
         self._lock = threading.Lock()
         self._end: NotSignedIn | None = None
+        self._pause = Pause(clock.monotonic)
         self.scratch: dict[str, Any] = {}
         self._clients: dict[object, httpx.Client] = {}
         self._tokens: dict[Variant, AccessToken] = {}
@@ -162,7 +164,10 @@ class Login:
             return ours, True
 
     def _ask(self, request: TokenRequest) -> None:
-        outcome: Outcome = None
+        outcome: Outcome = self._pause.in_force()
+        if outcome is not None:
+            self._settle(request, outcome)
+            return
         try:
             audience, scope = request.variant
             outcome = self._companion.access_token(
@@ -174,6 +179,7 @@ class Login:
                 # Before the others are let go: none of them needs to ask again.
                 self._on_refused(self, request.grant, error.again())
         except AuthError as error:
+            self._pause.heed(error)
             outcome = error.again()
         finally:
             self._settle(request, outcome)

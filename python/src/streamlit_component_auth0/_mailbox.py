@@ -135,7 +135,8 @@ class Mailbox:
             self._last_identity = identity
             if identity.startswith("id:"):
                 self._remembered.append(identity)
-            if skip and isinstance(unverified_value, dict) and unverified_value.get("name") in skip:
+            name = unverified_value.get("name") if isinstance(unverified_value, dict) else None
+            if isinstance(name, str) and name in skip:  # (a list has no hash, and raises)
                 return
             event = read_component_event(unverified_value, events)
             if event.challenge not in (None, challenge):

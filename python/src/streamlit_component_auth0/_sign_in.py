@@ -32,6 +32,7 @@ from ._exceptions import (
     TooManyAttempts,
 )
 from ._login import Login
+from ._pause import Pause
 from ._reasons import SignOutReason
 from ._revocations import Revocations
 from ._sealed import Sealed
@@ -86,6 +87,8 @@ class SignIn:
         self._lock = threading.RLock()
         self._asks = Allowance(*ASKS, self._clock.monotonic)
         self._rechecks = Allowance(*RECHECKS, self._clock.monotonic)
+        self._redeem_pause = Pause(self._clock.monotonic)
+        self._question_pause = Pause(self._clock.monotonic)
         self._revocations = Revocations(companion, self._clock.monotonic, later)
         self._status: Status = "pending"
         self._error: AuthError | None = None
@@ -241,6 +244,8 @@ class SignIn:
             self._refused_once = False
             if self._login is not None:
                 self._ask_standing(self._login)
+            elif (busy := self._redeem_pause.in_force()) is not None:
+                self._error = busy  # the frame's new ticket would not be redeemed yet
             elif self._order_recheck():
                 self._error = None
                 self._status = "pending"
@@ -295,6 +300,10 @@ class SignIn:
         self._status = "signed_out"
 
     def _redeem(self, unverified_ticket: str) -> None:
+        busy = self._redeem_pause.in_force()
+        if busy is not None:
+            self._failed(busy)
+            return
         if not self._asks.take():
             _log.warning("sign-in attempts of one Streamlit session are limited")
             self._failed(TooManyAttempts())
@@ -313,6 +322,7 @@ class SignIn:
             if self._login is None:
                 self._lost(error)
         except AuthError as error:
+            self._redeem_pause.heed(error)
             self._failed(error)
         else:
             self._adopt(redeemed)
@@ -360,11 +370,16 @@ class SignIn:
 
     def _ask_standing(self, login: Login, *, frame_knows: bool = False) -> None:
         self._questions += 1
+        busy = self._question_pause.in_force()
+        if busy is not None:
+            self._unreachable(login, busy)
+            return
         try:
             standing = self._companion.standing(login.grant)
         except NotSignedIn as error:
             self._lost(error, frame_knows=frame_knows)
         except AuthError as error:
+            self._question_pause.heed(error)
             self._unreachable(login, error)
         else:
             if self._standing is not None and standing.user != self._standing.user:

@@ -89,7 +89,7 @@ def read_web_request(unverified_props: Mapping[str, Any]) -> WebRequest:
     Raises:
         RequestRefused: Its address, method, headers or data are not what they should be.
     """
-    method = str(unverified_props.get("type") or "GET").upper()
+    method = _upper(unverified_props.get("type") or "GET")
     if method not in METHODS:
         raise RequestRefused("method_invalid")
     target = parse_target(unverified_props.get("url"))
@@ -98,8 +98,9 @@ def read_web_request(unverified_props: Mapping[str, Any]) -> WebRequest:
     headers = _headers(unverified_headers)
     if content_type is not None:
         headers.append(("Content-Type", content_type))
-    kind = unverified_props.get("auth_kind")
-    if kind is not None and str(kind).upper() not in AUTH_KINDS:
+    unverified_kind = unverified_props.get("auth_kind")
+    kind = None if unverified_kind is None else _upper(unverified_kind)
+    if kind is not None and kind not in AUTH_KINDS:
         raise RequestRefused("token_not_allowed")
     return WebRequest(
         label=read_label(unverified_props),
@@ -108,7 +109,7 @@ def read_web_request(unverified_props: Mapping[str, Any]) -> WebRequest:
         headers=tuple(headers),
         content=content,
         use_token=_is_true(unverified_props.get("useauth")),
-        auth_kind=str(kind).upper() if kind is not None else None,
+        auth_kind=kind,
     )
 
 
@@ -116,6 +117,11 @@ def read_label(unverified_props: Mapping[str, Any]) -> str:
     """The request's name for people."""
     label = unverified_props.get("label")
     return label[:MAX_LABEL] if isinstance(label, str) else ""
+
+
+def _upper(unverified_value: object) -> str:
+    # (not `str()`: the text of a list that is nested without end raises)
+    return unverified_value.upper() if isinstance(unverified_value, str) else ""
 
 
 def _is_true(unverified_value: object) -> bool:
@@ -167,7 +173,7 @@ def _content(
     if isinstance(unverified_data, str) and len(unverified_data) > MAX_DATA_BYTES:
         raise RequestRefused("data_too_large")
     named = [v for k, v in unverified_headers.items() if str(k).lower() == "content-type"]
-    media_type = str(named[0]).split(";")[0].strip().lower() if named else _JSON
+    media_type = _upper(named[0]).split(";")[0].strip().lower() if named else _JSON
     try:
         if media_type == _FORM:
             content = _form(unverified_data)

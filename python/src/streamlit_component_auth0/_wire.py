@@ -6,14 +6,51 @@ An answer that lacks a field or has one of another type is no answer: the caller
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from ._exceptions import CompanionAnswerInvalid
 from ._sealed import Sealed
 from ._user import User
 
 T = TypeVar("T")
+
+MAX_DEPTH: Final = 64
+"""Levels of an answer; nesting without end would exhaust whoever copies or compares it."""
+_MAX_SECONDS: Final = 253_402_300_799
+"""The end of the year 9999, and of `datetime`."""
+_CREDENTIAL: Final = re.compile(r"[\x21-\x7e]+")
+
+
+def read_json(raw: bytes) -> object:
+    """An answer's JSON; None where it is none, or none that an app could draw and keep."""
+    try:
+        body: object = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return body if _is_sound(body) else None
+
+
+def _is_sound(body: object) -> bool:
+    """No lone surrogates, no NaN or infinity (Python reads both), no nesting without end."""
+    waiting: list[tuple[object, int]] = [(body, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, str):
+            sound = value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+        elif isinstance(value, float):
+            sound = math.isfinite(value)
+        else:
+            sound = depth < MAX_DEPTH
+            members = [*value, *value.values()] if isinstance(value, dict) else value
+            if isinstance(members, list):
+                waiting += [(member, depth + 1) for member in members]
+        if not sound:
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +95,7 @@ class AccessToken:
             CompanionAnswerInvalid: It does not have the agreed form.
         """
         fields = _Fields(body)
-        return cls(Sealed(fields.text("access_token")), fields.seconds("expires_at"))
+        return cls(Sealed(fields.credential("access_token")), fields.seconds("expires_at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +116,12 @@ class Redeemed:
         """
         fields = _Fields(body)
         return cls(
-            grant=Sealed(fields.text("grant")),
+            grant=Sealed(fields.credential("grant")),
             reference=fields.text("ref"),
             standing=Standing.parse(body),
             access_token=AccessToken(
-                Sealed(fields.text("access_token")), fields.seconds("access_token_expires_at")
+                Sealed(fields.credential("access_token")),
+                fields.seconds("access_token_expires_at"),
             ),
         )
 
@@ -124,11 +162,21 @@ class _Fields:
             raise CompanionAnswerInvalid
         return value
 
+    def credential(self, name: str) -> str:
+        # It will stand in a header: a line break would begin another one.
+        value = self.text(name)
+        if not _CREDENTIAL.fullmatch(value):
+            raise CompanionAnswerInvalid
+        return value
+
     def optional_text(self, name: str) -> str | None:
         return None if self._body.get(name) is None else self._typed(name, str)
 
     def seconds(self, name: str) -> int:
-        return self._typed(name, int)
+        value = self._typed(name, int)
+        if not 0 <= value <= _MAX_SECONDS:
+            raise CompanionAnswerInvalid
+        return value
 
     def truth(self, name: str) -> bool:
         return self._typed(name, bool)
