@@ -9,6 +9,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
 from component_page import Page
+from streamlit_component_auth0 import ComponentHost, UsageError
 from streamlit_component_auth0._mailbox import MAX_REPORT, REQUESTS
 
 
@@ -328,3 +329,19 @@ def test_the_session_state_shows_no_event() -> None:
     assert repr(page.boxes) == "Mailboxes(1)"
     assert list(page.boxes) == ["hero"]
     assert "canary" not in repr(page.boxes["hero"])
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"url": r"\\evil\share"},
+        {"url": "//evil/share"},
+        {"url": "file://evil/share"},
+        {"name": r"\\evil\share"},
+        {"name": "../secrets"},
+    ],
+)
+def test_a_path_of_a_file_share_is_no_page(page: dict[str, str]) -> None:
+    """A27: nothing of ours makes a path out of what it is given, on Windows or elsewhere."""
+    with pytest.raises(UsageError):
+        ComponentHost("key", [], name=page.get("name"), url=page.get("url"))

@@ -73,3 +73,10 @@ def test_the_trap_is_one_and_the_right_way_is_none() -> None:
     assert [right(session) for session in sessions] == [[{"owner": "ada"}], [{"owner": "grace"}]]
     assert [wrong(session) for session in sessions] == [[{"owner": "ada"}]] * 2
     st.cache_data.clear()
+
+
+def test_the_versions_with_known_holes_are_named() -> None:
+    """A27, A28: a hole of Streamlit's own is mended by its newer versions only."""
+    versions = README.split("## Versions")[1]
+    assert "1.54" in versions
+    assert {"CVE-2026-33682", "CVE-2026-48818"} <= set(re.findall(r"CVE-[0-9-]+", versions))

@@ -108,3 +108,24 @@ def test_two_tabs_of_one_server_are_two_people(
     assert other.challenge != ada.challenge
     ada.close()
     other.close()
+
+
+def test_a_websocket_client_with_the_event_of_somebody_else_is_nobody(
+    companion: FakeCompanion, port: int, login: CompanionSession
+) -> None:
+    """A31, D23, D51: no frame is needed to send a value, and the value is not enough."""
+    ada, thief = Browser(port), Browser(port)
+    ada.run()
+    thief.run()
+    stolen = companion.signed_in_value(ada.challenge, login)
+    thief.run(**stolen)
+    assert thief.words[-1] == "pending"
+    thief.run(**{**stolen, "id": "again", "challenge": thief.challenge})
+    assert thief.words[-1] == "pending"
+    assert dict(companion.calls) == {"redeem": 1}
+    ada.run(**stolen)
+    assert ada.words[-1] == "Hello Ada Lovelace"
+    thief.run()
+    assert thief.words[-1] == "pending"
+    ada.close()
+    thief.close()
