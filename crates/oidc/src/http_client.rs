@@ -240,6 +240,9 @@ pub(crate) fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
 }
 
 #[cfg(test)]
+mod hostile_servers;
+
+#[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
 
@@ -255,6 +258,7 @@ mod tests {
         Url::parse(text).unwrap()
     }
 
+    /// E05, E08: neither configuration nor metadata can lead us to plain http elsewhere.
     #[test]
     fn plain_http_stays_on_this_machine() {
         for good in [
@@ -331,6 +335,7 @@ mod tests {
         assert!(matches!(error, HttpError::Unacceptable(_)), "{error}");
     }
 
+    /// E06: a few bytes of gzip stay a few bytes.
     #[tokio::test]
     async fn nothing_is_decompressed() {
         let provider = FakeProvider::start().await;

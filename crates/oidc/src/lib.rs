@@ -22,6 +22,8 @@ mod logout_token;
 mod observer;
 mod provider;
 mod random;
+#[cfg(test)]
+mod redaction;
 mod revocation;
 mod strict_json;
 #[cfg(test)]

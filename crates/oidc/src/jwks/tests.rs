@@ -238,6 +238,7 @@ async fn rotation_right_after_a_fetch_is_followed() {
     );
 }
 
+/// E22 (A40).
 #[tokio::test]
 async fn a_flood_of_unknown_keys_causes_one_fetch_in_thirty_seconds() {
     let provider = FakeProvider::start().await;
@@ -267,6 +268,7 @@ async fn a_flood_of_unknown_keys_causes_one_fetch_in_thirty_seconds() {
     );
 }
 
+/// E20 (A39): elsewhere one failed fetch emptied the cache, and nobody could sign in.
 #[tokio::test]
 async fn a_failing_fetch_keeps_the_last_good_keys() {
     for bad in [
@@ -290,27 +292,34 @@ async fn a_failing_fetch_keeps_the_last_good_keys() {
     );
 }
 
+/// E24.
 #[tokio::test]
 async fn expiry_under_load_causes_one_fetch() {
+    const REQUESTS: usize = 10_000;
     let provider = FakeProvider::start().await;
     let keys = provider.signing_keys();
     verify(&keys, Key::first()).await.unwrap();
     provider.clock.advance(601);
     let token: Arc<str> = Key::first().sign(&Key::first().header(), &json!({})).into();
     let mut requests = tokio::task::JoinSet::new();
-    for _ in 0..100 {
+    for number in 0..REQUESTS {
         let (keys, token) = (keys.clone(), Arc::clone(&token));
         requests.spawn(async move {
+            // What waits is the same for all; the arithmetic of some is enough.
+            if number % 100 != 0 {
+                return keys.ready().await.is_ok();
+            }
             let jws = UnverifiedJws::parse(&token, &AllowedAlgorithms::rs256()).unwrap();
             keys.verify(&jws).await.is_ok()
         });
     }
-    assert_eq!(requests.join_all().await, [true; 100]);
+    let served = requests.join_all().await;
+    assert_eq!(served.iter().filter(|is_good| **is_good).count(), REQUESTS);
     assert_eq!(provider.paths.jwks.requests(), 2);
     tried(
         "E24",
         Verdict::Accepted,
-        "100 requests at the expiry of the keys: one fetch",
+        "10,000 requests at the expiry of the keys: one fetch",
     );
 }
 
@@ -354,6 +363,7 @@ async fn keys_are_fetched_ahead_of_their_expiry_without_making_anybody_wait() {
     );
 }
 
+/// E17 (A40).
 #[tokio::test]
 async fn keys_by_redirect_are_not_taken() {
     let provider = FakeProvider::start().await;
@@ -417,6 +427,7 @@ async fn other_material_under_an_old_name_counts_from_the_next_fetch_on() {
     assert_eq!(provider.paths.jwks.requests(), 2);
 }
 
+/// E23: a cache by `kid` alone would let one tenant sign for another.
 #[tokio::test]
 async fn two_issuers_may_name_different_keys_alike() {
     let (one, other) = (FakeProvider::start().await, FakeProvider::start().await);
@@ -439,11 +450,19 @@ async fn two_issuers_may_name_different_keys_alike() {
 async fn sets_of_keys_without_measure_are_refused() {
     let provider = FakeProvider::start().await;
     let deep = format!(r#"{{"keys":[{}]}}"#, "[".repeat(10_000));
+    let nested = format!(
+        r#"{{"keys":[{{"a":{}1{}}}]}}"#,
+        r#"{"a":"#.repeat(10_000),
+        "}".repeat(10_000)
+    );
     let many = json!({"keys": vec![Key::first().jwk(); 101]}).to_string();
+    let million = format!(r#"{{"keys":[{}{{}}]}}"#, "{},".repeat(1_000_000));
     let huge = format!(r#"{{"keys":[],"a":"{}"}}"#, "x".repeat(1024 * 1024));
     for (name, body) in [
-        ("10,000 deep", deep),
+        ("10,000 lists deep", deep),
+        ("10,000 objects deep, closed", nested),
         ("101 keys", many),
+        ("a million keys", million),
         ("above 1 MB", huge),
     ] {
         provider

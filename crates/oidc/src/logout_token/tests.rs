@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::test_support::{CLIENT_ID, FakeProvider, Key, NOW, fault, rejects};
 
+mod catalogue;
+
 struct Fixture {
     provider: FakeProvider,
     verifier: LogoutTokenVerifier,

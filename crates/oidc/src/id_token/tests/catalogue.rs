@@ -122,6 +122,31 @@ async fn hmac_and_unsecured_tokens_are_refused_whatever_the_secret() {
     }
 }
 
+/// Metadata tells which algorithms the provider uses, and decides nothing: what is believed is
+/// configured (A36, A42).
+#[tokio::test]
+async fn algorithms_that_the_provider_advertises_are_not_believed_for_that() {
+    for advertised in [json!(["HS256", "none"]), json!(["none"]), json!([])] {
+        let fixture = Fixture::new().await;
+        let mut metadata = fixture.provider.metadata();
+        metadata["id_token_signing_alg_values_supported"] = advertised.clone();
+        let metadata = crate::test_support::Answer::json(&metadata);
+        fixture.provider.paths.metadata.answer(metadata);
+        let claims = fixture.claims().to_string();
+        for (algorithm, secret, fault) in [
+            ("HS256", CLIENT_SECRET, TokenFault::AlgorithmNotAllowed),
+            ("none", "", TokenFault::AlgorithmNotAllowed),
+        ] {
+            let header = json!({"alg": algorithm}).to_string();
+            let token = compact(header, &claims, |input| hs256(secret.as_bytes(), input));
+            let what = format!("{algorithm}, advertised {advertised}");
+            refused("E10 B12", &what, fixture.verify_raw(token).await, fault);
+        }
+        let what = format!("RS256, advertised {advertised}");
+        accepted("E10", &what, fixture.verify(&fixture.claims()).await);
+    }
+}
+
 #[tokio::test]
 async fn without_a_kid_one_fitting_key_is_used() {
     let (first, second) = (Key::first().jwk(), Key::second().jwk());
