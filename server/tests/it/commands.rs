@@ -137,14 +137,19 @@ impl Started {
 
     /// Where it listens, from its log.
     pub(crate) fn address(&mut self) -> String {
+        let line = self.said("listening on ");
+        let (_, rest) = line.split_once("listening on ").unwrap();
+        let (address, _) = rest.split_once(',').expect("an address");
+        address.to_owned()
+    }
+
+    /// The next line of its log with these words in it.
+    pub(crate) fn said(&mut self, words: &str) -> String {
         loop {
-            let line = self
-                .lines
-                .recv_timeout(DEADLINE)
-                .expect("it says where it listens");
-            if let Some((_, rest)) = line.split_once("listening on ") {
-                let (address, _) = rest.split_once(',').expect("an address");
-                return address.to_owned();
+            let line = self.lines.recv_timeout(DEADLINE);
+            let line = line.unwrap_or_else(|_| panic!("it says {words:?}"));
+            if line.contains(words) {
+                return line;
             }
         }
     }

@@ -19,7 +19,7 @@ pub(crate) use self::crowd::{Member, crowd};
 pub(crate) use self::faulty_store::StoreFaults;
 pub(crate) use self::flows::{Handoff, SignedIn, claim_body};
 pub(crate) use self::host::Host;
-pub(crate) use self::jar::Topology;
+pub(crate) use self::jar::{Sender, Topology};
 pub(crate) use self::log::CapturedLog;
 pub(crate) use self::provider::SentTo;
 pub(crate) use self::world::{Exchange, STREAMLIT_ORIGIN, World, eventually};

@@ -16,15 +16,17 @@ use crate::harness::{Handoff, World};
 const DEADLINE: Duration = Duration::from_mins(1);
 /// What an honest client puts up with.
 const PATIENCE: Duration = Duration::from_secs(5);
-const PING: &str = "GET /api/ping HTTP/1.1\r\nhost: localhost:3001\r\nconnection: close\r\n\r\n";
+pub(crate) const PING: &str =
+    "GET /api/ping HTTP/1.1\r\nhost: localhost:3001\r\nconnection: close\r\n\r\n";
 
-struct Companion {
-    started: Started,
-    address: String,
+/// The real binary, with a database of its own in the world's directory.
+pub(crate) struct Companion {
+    pub(crate) started: Started,
+    pub(crate) address: String,
 }
 
 impl Companion {
-    fn start(world: &World, changes: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(world: &World, changes: &[(&str, &str)]) -> Self {
         Self::by(command(world.directory.path(), &["serve"]), world, changes)
     }
 
@@ -52,22 +54,16 @@ impl Companion {
         Self { started, address }
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(&self.address).await.unwrap()
     }
 
     /// Sends bytes, and reads until the server ends the connection.
-    async fn exchange(&self, bytes: &[u8]) -> String {
-        let mut stream = self.connect().await;
-        // The server may have seen enough before it has read all.
-        stream.write_all(bytes).await.ok();
-        let mut answer = Vec::new();
-        let read = timeout(DEADLINE, stream.read_to_end(&mut answer)).await;
-        read.expect("the connection ends").ok();
-        String::from_utf8_lossy(&answer).into_owned()
+    pub(crate) async fn exchange(&self, bytes: &[u8]) -> String {
+        exchange(&self.address, bytes).await
     }
 
-    async fn serves_an_honest_client(&self) -> Duration {
+    pub(crate) async fn serves_an_honest_client(&self) -> Duration {
         let before = Instant::now();
         let answer = timeout(PATIENCE, self.exchange(PING.as_bytes())).await;
         let answer = answer.expect("others are served");
@@ -76,13 +72,24 @@ impl Companion {
     }
 
     /// Resident memory in KiB.
-    fn resident(&self) -> u64 {
+    pub(crate) fn resident(&self) -> u64 {
         let status = format!("/proc/{}/status", self.started.process.id());
         let status = std::fs::read_to_string(status).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:"));
         let number = line.unwrap().split_whitespace().nth(1).unwrap();
         number.parse().unwrap()
     }
+}
+
+/// Sends bytes to this address, and reads until the server ends the connection.
+pub(crate) async fn exchange(address: &str, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The server may have seen enough before it has read all.
+    stream.write_all(bytes).await.ok();
+    let mut answer = Vec::new();
+    let read = timeout(DEADLINE, stream.read_to_end(&mut answer)).await;
+    read.expect("the connection ends").ok();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// So many connections as this process may open, of `wanted`.

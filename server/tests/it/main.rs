@@ -20,6 +20,7 @@ mod commands;
 mod configuration;
 mod conformance;
 mod env_2022;
+mod faults;
 mod frontend;
 mod handoff;
 mod handoff_faults;
