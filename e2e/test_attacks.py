@@ -119,7 +119,7 @@ def test_a_login_that_our_own_page_bound_can_be_claimed(victim: Visitor) -> None
         }""",
         [LOGIN, attacker.challenge],
     )
-    page.wait_for_url(f"{victim.stack.companion}/signed-in")
+    page.wait_for_url(f"{victim.stack.companion}/signed-in?close")
     answer = attacker.claim()
     assert answer.status_code == 200
     assert answer.json()["user"]["name"] == "Ada Lovelace"

@@ -59,7 +59,7 @@ def test_no_authorization_code_or_token_stays_in_an_address(visitor: Visitor) ->
         popup.get_by_test_id("dev-login").click()
     tab.is_signed_in("ada")
     # The popup ends at a clean page: the callback itself never becomes a page.
-    assert visited[-1] == f"{visitor.stack.companion}/signed-in"
+    assert visited[-1] == f"{visitor.stack.companion}/signed-in?close"
     assert not [url for url in visited if "code=" in url]
     assert not [url for url in visitor.evidence.requests if _JWT_START in url]
 

@@ -17,6 +17,10 @@ DOCS: Final = ROOT / "docs"
 
 CHROMIUM: Final = os.environ.get("CHROMIUM_BIN", "/usr/bin/chromium")
 FIREFOX: Final = os.environ.get("FIREFOX_BIN", "/usr/bin/firefox-esr")
+# WebKitGTK's test browser lies where no PATH leads; its driver and the screen are on it.
+WEBKIT: Final = os.environ.get("WEBKIT_BIN", "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser")
+WEBKIT_DRIVER: Final = "/usr/bin/WebKitWebDriver"
+XVFB_RUN: Final = "/usr/bin/xvfb-run"
 REDIS: Final = os.environ.get("REDIS_BIN", "/usr/bin/redis-server")
 NGINX: Final = os.environ.get("NGINX_BIN", "/usr/sbin/nginx")
 # The interpreter that runs the tests: the package under test is installed beside it.

@@ -21,7 +21,7 @@ class Stranger:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 stranger.received.append((self.path, self.headers.get("Cookie")))
-                page = stranger.pages.get(self.path)
+                page = stranger.pages.get(self.path.partition("?")[0])
                 status = HTTPStatus.OK if page is not None else HTTPStatus.NOT_FOUND
                 self.send_response(status)
                 self.send_header("Content-Type", "text/html; charset=utf-8")

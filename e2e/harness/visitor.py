@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from harness.stack import Stack
 
-COMPONENT: Final = 'iframe[data-testid="stCustomComponentV1"]'
+# Ours, whatever other components the app has.
+COMPONENT: Final = 'iframe[data-testid="stCustomComponentV1"][src*="/streamlit"]'
 FULL_NAMES: Final = {"ada": "Ada Lovelace", "grace": "Grace Hopper", "linus": "Linus Pauling"}
 
 

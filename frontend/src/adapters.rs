@@ -10,7 +10,7 @@ use shared::auth::{
 use shared::component::{
     Args, Command, CommandName, Event, InitialState, Known, KnownState, Props, Variant,
 };
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast as _, JsValue};
 
 use crate::theme::Theme;
 
@@ -78,7 +78,8 @@ fn command(value: &JsValue) -> Option<Command> {
 
 fn strings(value: &JsValue) -> Option<Vec<String>> {
     Array::is_array(value).then(|| {
-        let array = Array::from(value);
+        // Not copied: a sparse array may be longer than any copy can be, and would throw.
+        let array: &Array = value.unchecked_ref();
         (0..array.length().min(MAX_ENTRIES))
             .filter_map(|i| array.get(i).as_string())
             .collect()

@@ -30,8 +30,13 @@ pub const REVOKE: &str = "/api/auth/revoke";
 pub const LOGOUT: &str = "/api/auth/logout";
 /// OpenID Connect Back-Channel Logout.
 pub const BACKCHANNEL_LOGOUT: &str = "/api/auth/backchannel-logout";
-/// The page the popup ends on after a login.
+/// The page a login without a place of its own ends on.
 pub const SIGNED_IN: &str = "/signed-in";
+/// The same for a popup of the frame: it closes itself. A login that anybody may begin, by a
+/// link in a window that they keep a handle of, must not: `closed` would tell them that this
+/// browser's person has a session at the provider (catalogue D40). In the query, since a
+/// fragment is handed on from redirect to redirect.
+pub const SIGNED_IN_IN_POPUP: &str = "/signed-in?close";
 /// The page the popup ends on after a logout at the provider, or after a logout form.
 pub const SIGNED_OUT: &str = "/signed-out";
 /// Liveness and time, for anyone.

@@ -205,7 +205,8 @@ impl Callback {
         tracing::info!(event = "login", "a person signed in");
         let place = match (&transaction.handoff_challenge, &transaction.return_to) {
             (None, Some(place)) => place.as_str(),
-            _ => routes::SIGNED_IN,
+            (None, None) => routes::SIGNED_IN,
+            (Some(_), _) => routes::SIGNED_IN_IN_POPUP,
         };
         let max_age = session.absolute_expiry - self.sessions.now();
         let mut response = see_other(place);

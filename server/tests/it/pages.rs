@@ -56,10 +56,13 @@ async fn the_page_after_a_login_says_nothing_of_the_person_and_closes_itself() {
     let world = World::new().await;
     let browser = world.browser();
     browser.page_login("ada").await;
-    let page = browser.open("/signed-in").await;
-    assert_eq!(page.body, world.browser().open("/signed-in").await.body);
-    assert!(page.body.contains(r#"src="/static/close-window.js""#));
-    assert!(page.set_cookies().is_empty());
+    let script = r#"src="/static/close-window.js""#;
+    for (place, closes) in [("/signed-in", false), ("/signed-in?close", true)] {
+        let page = browser.open(place).await;
+        assert_eq!(page.body, world.browser().open(place).await.body);
+        assert_eq!(page.body.contains(script), closes, "{place}");
+        assert!(page.set_cookies().is_empty());
+    }
     let script = browser.page_get("/static/close-window.js").await;
     assert!(script.body.contains("window.close"));
     assert_eq!(browser.open("/signed-out").await.status, StatusCode::OK);
