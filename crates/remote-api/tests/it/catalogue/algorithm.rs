@@ -26,6 +26,7 @@ fn hmac(bench: &Bench, header: &Value, secret: &[u8]) -> String {
     })
 }
 
+/// A12.
 #[tokio::test]
 async fn tokens_without_a_signature_are_refused() {
     let bench = Bench::start().await;
@@ -48,6 +49,7 @@ async fn tokens_without_a_signature_are_refused() {
     bench.judge(&cases).await;
 }
 
+/// A36, A39, A40, A41, A42: no other mistake was made by as many libraries.
 #[tokio::test]
 async fn public_keys_are_no_hmac_secrets() {
     let bench = Bench::start().await;
@@ -88,6 +90,8 @@ async fn public_keys_are_no_hmac_secrets() {
 }
 
 /// Whether or not configuration allows the algorithm, the key was published for RS256.
+///
+/// A39.
 #[tokio::test]
 async fn header_configuration_and_key_must_agree_on_the_algorithm() {
     let narrow = Bench::start().await;
@@ -116,6 +120,7 @@ async fn header_configuration_and_key_must_agree_on_the_algorithm() {
     }
 }
 
+/// A42.
 #[tokio::test]
 async fn keys_that_a_token_brings_are_ignored() {
     let bench = Bench::start().await;
@@ -252,6 +257,7 @@ async fn key_names_are_names_and_nothing_more() {
     assert_eq!(bench.provider.requests_for_keys(), 2);
 }
 
+/// A40.
 #[tokio::test]
 async fn an_unknown_key_is_looked_for_once_in_thirty_seconds() {
     let bench = Bench::start().await;

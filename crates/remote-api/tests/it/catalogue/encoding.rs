@@ -38,6 +38,8 @@ impl Parts {
 
 /// Padding is refused: RFC 7515 §2 has none, and a second spelling of a token dodges lists
 /// of spent or revoked ones. (One load balancer is known to pad; it is not supported.)
+///
+/// A40.
 #[tokio::test]
 async fn other_alphabets_and_padding_are_refused() {
     let bench = Bench::start().await;
@@ -238,6 +240,8 @@ async fn a_token_has_three_parts() {
 }
 
 /// Encrypted tokens have five parts. Nothing is decompressed or derived from a password.
+///
+/// A41.
 #[tokio::test]
 async fn encrypted_tokens_are_refused_unread() {
     let bench = Bench::start().await;

@@ -16,6 +16,7 @@ fn with_bytes(bench: &Bench, header: &[u8]) -> String {
     })
 }
 
+/// A38, A39 (`b64`), A42.
 #[tokio::test]
 async fn headers_that_ask_for_more_are_refused() {
     let bench = Bench::start().await;

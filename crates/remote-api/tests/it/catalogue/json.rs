@@ -54,6 +54,7 @@ async fn claims_are_one_json_object() {
     bench.judge(&cases).await;
 }
 
+/// A40.
 #[tokio::test]
 async fn nesting_is_bounded() {
     let bench = Bench::start().await;

@@ -4,7 +4,8 @@
 //! For every case: the exact status, `WWW-Authenticate` and code; one line in the log with
 //! the reason's code and not a byte of the token; no request to the provider because of
 //! the token, save the one that an unknown `kid` may cause; no request to an attacker's
-//! host, ever. A panic would be a 500. Cases that passed are told to `test_tokens::catalogue`.
+//! host, ever; no refusal that costs more than five milliseconds of the processor. A panic
+//! would be a 500. Cases that passed are told to `test_tokens::catalogue`.
 
 mod algorithm;
 mod bench;

@@ -16,6 +16,7 @@ fn of_length(bench: &Bench, length: usize) -> String {
     bench.with_claim("padding", json!("x".repeat((length - empty) * 3 / 4)))
 }
 
+/// A42.
 #[tokio::test]
 async fn tokens_above_sixteen_kilobytes_are_refused_unread() {
     let bench = Bench::start().await;

@@ -21,6 +21,7 @@ fn with_text(bench: &Bench, name: &str, text: &str) -> String {
     Key::first().sign_text(&Key::first().header().to_string(), &claims)
 }
 
+/// A35: a claim of another type is malformed, not absent.
 #[tokio::test]
 async fn times_are_whole_seconds_that_hold_now() {
     let bench = Bench::start().await;
