@@ -144,7 +144,8 @@ class ClientCredentials:
                     if len(raw) > MAX_ANSWER_BYTES:
                         raise ProviderUnavailable
                 status = response.status_code
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            # (a ValueError: an address of the metadata that cannot even be spelled)
             _log.warning("provider: %s", type(error).__name__)
             # (its request carries the secret: no chain)
             raise ProviderUnavailable from None
