@@ -163,7 +163,9 @@ class SignInMachine(RuleBasedStateMachine):
         self.connection += 1
         login = self.ours._login
         self.ours.refresh(connection=f"connection-{self.connection}")
-        if login is not None and self.connection > 1 and "session" not in self.companion.faults:
+        answers = "session" not in self.companion.faults
+        may_be_asked = self.ours._question_pause.in_force() is None
+        if login is not None and self.connection > 1 and answers and may_be_asked:
             session = self.companion.grants[login.grant.reveal()]
             assert session.end_reason is None or self.ours.session is None
 

@@ -369,6 +369,19 @@ def test_network_trouble_keeps_the_person_until_the_token_expires(
     assert sign_in.take_change()
 
 
+def test_network_trouble_keeps_nobody_beyond_the_end_of_their_session(
+    companion: FakeCompanion,
+) -> None:
+    """E69: an access token may outlive the session that it came from."""
+    companion.token_seconds = 100_000
+    sign_in = signed_in(companion)
+    companion.faults["session"] = unreachable
+    for passed, status in ((86_399, "signed_in"), (11, "error")):
+        companion.clock.advance(passed)
+        sign_in.refresh()
+        assert state_of(sign_in) == status
+
+
 @pytest.mark.parametrize(
     "fault",
     [
