@@ -173,9 +173,11 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
     headers
         .get_all(header::COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(Cookie::split_parse)
-        .filter_map(Result::ok)
+        // Each by itself: bytes that another app of our host wrote into its cookie, and that
+        // browsers send as they are, must not make ours unreadable (A47).
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| str::from_utf8(pair).ok())
+        .filter_map(|pair| Cookie::parse(pair).ok())
 }
 
 /// Adds `Set-Cookie` values to an answer.
@@ -272,5 +274,25 @@ mod tests {
         );
         headers.insert(header::COOKIE, "component-auth0=../etc".parse().unwrap());
         assert!(HTTP.session_ids(&headers, Caller::Page).is_empty());
+    }
+
+    // A47
+    #[test]
+    fn a_cookie_that_is_no_text_hides_none_of_ours() {
+        let foreign = [
+            b"name=Jos\xc3\xa9".as_slice(),
+            b"x=\xff\xfe",
+            b"no-equals-sign",
+            b"=",
+            b"",
+            b"a=\"b",
+        ];
+        for foreign in foreign {
+            let ours = format!("component-auth0={ID}");
+            let both = [foreign, b"; ", ours.as_bytes(), b";", foreign].concat();
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, HeaderValue::from_bytes(&both).unwrap());
+            assert_eq!(HTTP.session_ids(&headers, Caller::Page), [ID]);
+        }
     }
 }

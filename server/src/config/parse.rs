@@ -346,8 +346,12 @@ impl<'a> Parser<'a> {
         if names.is_empty() {
             return AllowedAlgorithms::rs256();
         }
-        AllowedAlgorithms::parse(names.iter().map(String::as_str)).unwrap_or_else(|error| {
-            self.problem("AUTH0_ALGORITHMS", error.to_string());
+        AllowedAlgorithms::parse(names.iter().map(String::as_str)).unwrap_or_else(|_| {
+            // The error would repeat the value, which may be a secret in the wrong line.
+            self.problem(
+                "AUTH0_ALGORITHMS",
+                "may hold only asymmetric signature algorithms that can be verified, such as RS256 or ES256",
+            );
             AllowedAlgorithms::rs256()
         })
     }

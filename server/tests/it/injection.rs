@@ -9,7 +9,7 @@ use url::Url;
 use crate::harness::{Answer, Browser, Call, World};
 
 /// Each of these has led some product's users elsewhere (A06, A09, A21, A43).
-const REDIRECTS: &[&str] = &[
+pub(crate) const REDIRECTS: &[&str] = &[
     "https://evil.test",
     "http://evil.test/",
     "//evil.test",
@@ -77,12 +77,12 @@ const PARAMETERS: &[&str] = &[
     "federated",
 ];
 
-fn query(parameters: &[(&str, &str)]) -> String {
+pub(crate) fn query(parameters: &[(&str, &str)]) -> String {
     serde_urlencoded::to_string(parameters).unwrap()
 }
 
 /// Every parameter with this value.
-fn everywhere(place: &str) -> Vec<(&str, &str)> {
+pub(crate) fn everywhere(place: &str) -> Vec<(&str, &str)> {
     PARAMETERS.iter().map(|name| (*name, place)).collect()
 }
 

@@ -1,12 +1,18 @@
 //! Invariant 1, D41: after every flow, no secret is in the log, in an answer, or in a URL,
 //! but where the design puts it. Each secret is a canary that the test knows by value.
 
+mod printed;
+mod process;
+
 use dev_tenant::{APP_CLIENT_SECRET, FaultPlan};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::harness::{Call, CapturedLog, Exchange, Fault, Handoff, Host, World, eventually};
+use crate::backchannel;
+use crate::harness::{
+    Call, CapturedLog, Exchange, Fault, Handoff, Host, StoreFaults, World, eventually,
+};
 
 const ACCESS_TOKEN: &str = "canary-of-the-access-token-0123456789";
 const REFRESH_TOKEN: &str = "canary-of-the-refresh-token-0123456789";
@@ -60,7 +66,8 @@ fn parameter(url: &Url, wanted: &str) -> String {
 }
 
 /// Login, re-check, token, failures of all kinds, and logout; collects what is secret in it.
-async fn every_flow(world: &World, canaries: &mut Canaries) {
+/// Refreshes fail `later` seconds after the login.
+async fn every_flow(world: &World, canaries: &mut Canaries, later: i64) {
     world.tenant.faults().set(known_tokens);
     let browser = world.browser();
     let (handoff, host) = (Handoff::new(world), Host::new(world));
@@ -106,6 +113,7 @@ async fn every_flow(world: &World, canaries: &mut Canaries) {
     browser.open("/").await;
     host.session(&grant).await.ok();
     host.token(&grant).await.ok();
+    world.clock.advance(later);
     failing_refreshes(world, &host, &grant).await;
     let logout = browser.submit("/api/auth/logout", &[]).await;
     canaries.add("ID token", parameter(&logout.location(), "id_token_hint"));
@@ -114,7 +122,6 @@ async fn every_flow(world: &World, canaries: &mut Canaries) {
 }
 
 async fn failing_refreshes(world: &World, host: &Host, grant: &str) {
-    world.clock.advance(80_000);
     let expiring = json!({ "grant": grant, "min_ttl": 300, "scope": "openid" });
     let faults: [Fault; 3] = [
         |plan| plan.down = true,
@@ -130,8 +137,8 @@ async fn failing_refreshes(world: &World, host: &Host, grant: &str) {
     world.tenant.faults().reset();
 }
 
-/// Logins that fail, with a code and tokens in them.
-async fn failing_logins(world: &World, canaries: &mut Canaries) {
+/// Logins that fail, with a code and tokens in them, `pause` seconds apart.
+async fn failing_logins(world: &World, canaries: &mut Canaries, pause: i64) {
     let faults: [Fault; 24] = [
         |plan| {
             plan.token.body = patch(&json!({ "access_token": 7, "refresh_token": REFRESH_TOKEN }));
@@ -164,8 +171,7 @@ async fn failing_logins(world: &World, canaries: &mut Canaries) {
     ];
     for fault in faults {
         world.tenant.faults().reset();
-        // The pause before keys are fetched again.
-        world.clock.advance(60);
+        world.clock.advance(pause);
         world.tenant.faults().set(known_tokens);
         world.tenant.faults().set(fault);
         let browser = world.browser();
@@ -237,6 +243,70 @@ async fn misplaced_secrets(world: &World, canaries: &mut Canaries) {
     }
 }
 
+/// The provider ends a session; then the store fails and panics under somebody's requests.
+async fn ended_from_outside(world: &World, canaries: &mut Canaries) {
+    let someone = backchannel::signed_in(world, "grace").await;
+    let token = backchannel::signed(world, &backchannel::good_claims(world, "jti-of-a-canary"));
+    canaries.add("logout token", token.clone());
+    canaries.add("grant", someone.grant());
+    assert_eq!(backchannel::deliver(world, &token).await.status, 200);
+    backchannel::deliver(world, &token).await;
+    let ended = someone.host.session(someone.grant()).await;
+    ended.assert(401, "session_ended");
+}
+
+/// Every store call refused, then panicking, while somebody uses all they have.
+async fn troubled(world: &World, canaries: &mut Canaries) {
+    let store = StoreFaults::default();
+    let world = world.behind(|behind| store.before(behind));
+    let someone = world.signed_in("ada").await;
+    for name in ["ticket", "sign_out_key"] {
+        let name_here = if name == "ticket" {
+            name
+        } else {
+            "sign-out key"
+        };
+        canaries.add(name_here, someone.frame[name].as_str().unwrap());
+    }
+    canaries.add("grant", someone.grant());
+    canaries.add("host verifier", someone.host.verifier.clone());
+    for (_, value) in someone.browser.all_cookies() {
+        canaries.add("session cookie", value);
+    }
+    let authorize = someone.browser.begin_page().await;
+    let callback = someone.browser.authenticate(&authorize, "ada").await;
+    canaries.add("code", parameter(&callback, "code"));
+    canaries.add("state", parameter(&callback, "state"));
+    let refuse: fn(&StoreFaults, &'static str) = |store, operation| store.refuse(operation);
+    let panic: fn(&StoreFaults, &'static str) = |store, operation| store.panic(operation);
+    for trouble in [refuse, panic] {
+        for operation in [
+            "find",
+            "load_session",
+            "take_handle",
+            "peek_handle",
+            "put_handle",
+        ] {
+            trouble(&store, operation);
+        }
+        let answers = [
+            someone.browser.page_get("/api/auth/me").await,
+            someone.browser.ticket(&someone.host).await,
+            someone.browser.arrive(&callback).await,
+            someone
+                .host
+                .redeem(someone.frame["ticket"].as_str().unwrap())
+                .await,
+            someone.host.token(someone.grant()).await,
+        ];
+        let failed = answers
+            .iter()
+            .filter(|answer| answer.status.is_server_error());
+        assert!(failed.count() >= 4, "in trouble");
+        store.heal();
+    }
+}
+
 /// Above the limit: the request that is refused has a code in it.
 async fn limited(world: &World, canaries: &mut Canaries) {
     let world = world.restarted(&[("RATE_LIMIT_PER_MINUTE", "1")]);
@@ -261,9 +331,12 @@ async fn no_secret_is_in_the_log_or_in_an_answer_but_where_it_belongs() {
     ];
     let world = World::with(&settings).await;
     let mut canaries = Canaries::of(&world);
-    every_flow(&world, &mut canaries).await;
-    failing_logins(&world, &mut canaries).await;
+    every_flow(&world, &mut canaries, 80_000).await;
+    // The pause before keys are fetched again.
+    failing_logins(&world, &mut canaries, 60).await;
     misplaced_secrets(&world, &mut canaries).await;
+    ended_from_outside(&world, &mut canaries).await;
+    troubled(&world, &mut canaries).await;
     limited(&world, &mut canaries).await;
     let log = log.text();
     assert!(log.contains("a person signed in"), "the log is caught");

@@ -2,6 +2,7 @@
 //! flood costs.
 
 mod foreign_pages;
+mod proxies;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
