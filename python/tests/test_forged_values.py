@@ -88,15 +88,18 @@ def test_values_of_other_encodings_are_no_events(value: object) -> None:
     assert read_event(value) is None
 
 
-def test_ten_megabytes_are_no_ticket(companion: FakeCompanion) -> None:
-    """A30."""
+@pytest.mark.parametrize("place", ["ticket", "id", "challenge"])
+def test_ten_megabytes_are_no_ticket_no_id_and_no_challenge(
+    companion: FakeCompanion, place: str
+) -> None:
+    """A30: what is remembered or sent on is short."""
     sign_in = companion.sign_in()
     event = companion.signed_in_event(sign_in, companion.open_session())
-    event["data"]["sessioninfo"]["token"]["ticket"] = "A" * 10_000_000
-    sign_in.observe(event)
-    event["id"] = "B" * 10_000_000
+    token = event["data"]["sessioninfo"]["token"]
+    (token if place == "ticket" else event)[place] = "A" * 10_000_000
     sign_in.observe(event)
     assert sign_in.status == "pending"
+    assert sign_in.command is None
     assert not companion.calls
 
 
