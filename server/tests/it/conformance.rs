@@ -3,7 +3,8 @@
 //!
 //! The modules run over HTTP through the real router, against the dev tenant with one thing
 //! wrong. REJECT means: no session, no cookie, the waiting frame hears of it, no further
-//! request at the provider, and a readable page with the request's id.
+//! request at the provider, and a readable page with the request's id. Each that passed says
+//! so to the list of what was tried (`cargo xtask test --security`).
 
 mod backchannel;
 mod coverage;
@@ -14,6 +15,7 @@ mod provider;
 mod refresh;
 mod relying_party;
 
+use self::coverage::passed;
 use self::relying_party::{RelyingParty, ResponseMode, claims};
 
 /// Runs each module with the authorization response in the query, and as a form post: the
@@ -22,11 +24,17 @@ macro_rules! in_both_response_modes {
     ($($module:ident),* $(,)?) => {
         mod query {
             use super::ResponseMode;
-            $(#[tokio::test] async fn $module() { super::$module(ResponseMode::Query).await; })*
+            $(#[tokio::test] async fn $module() {
+                super::$module(ResponseMode::Query).await;
+                super::passed(stringify!($module), "query");
+            })*
         }
         mod form_post {
             use super::ResponseMode;
-            $(#[tokio::test] async fn $module() { super::$module(ResponseMode::FormPost).await; })*
+            $(#[tokio::test] async fn $module() {
+                super::$module(ResponseMode::FormPost).await;
+                super::passed(stringify!($module), "form_post");
+            })*
         }
     };
 }

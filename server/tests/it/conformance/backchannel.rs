@@ -4,6 +4,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::passed;
 use crate::backchannel::{EVENT, deliver, good_claims, signed, signed_in};
 use crate::harness::{SignedIn, World};
 
@@ -48,6 +49,7 @@ async fn oidcc_client_test_rp_backchannel_rpinitlogout() {
     assert_eq!(someone.browser.page_get("/api/auth/me").await.status, 401);
     // The token names one session of hers.
     elsewhere.host.session(elsewhere.grant()).await.ok();
+    passed("oidcc_client_test_rp_backchannel_rpinitlogout", "");
 }
 
 #[tokio::test]
@@ -59,16 +61,22 @@ async fn oidcc_client_test_rp_backchannel_rpinitlogout_alg_none() {
     let (unsigned, _) = with_signature.rsplit_once('.').unwrap();
     refused(&world, &someone, &format!("{unsigned}.")).await;
     refused(&world, &someone, &with_signature).await;
+    passed("oidcc_client_test_rp_backchannel_rpinitlogout_alg_none", "");
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_backchannel_rpinitlogout_no_event() {
     refused_for(json!({"events": null})).await;
+    passed("oidcc_client_test_rp_backchannel_rpinitlogout_no_event", "");
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_backchannel_rpinitlogout_with_nonce() {
     refused_for(json!({"nonce": "n"})).await;
+    passed(
+        "oidcc_client_test_rp_backchannel_rpinitlogout_with_nonce",
+        "",
+    );
 }
 
 #[tokio::test]
@@ -80,20 +88,36 @@ async fn oidcc_client_test_rp_backchannel_rpinitlogout_wrong_alg() {
         let token = world.tenant.sign_raw(&good_claims(&world, "jti"), &header);
         refused(&world, &someone, &token).await;
     }
+    passed(
+        "oidcc_client_test_rp_backchannel_rpinitlogout_wrong_alg",
+        "",
+    );
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_backchannel_rpinitlogout_wrong_aud() {
     refused_for(json!({"aud": "another-client"})).await;
+    passed(
+        "oidcc_client_test_rp_backchannel_rpinitlogout_wrong_aud",
+        "",
+    );
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_backchannel_rpinitlogout_wrong_event() {
     refused_for(json!({"events": {"http://schemas.openid.net/event/other": {}}})).await;
     refused_for(json!({"events": {EVENT: true}})).await;
+    passed(
+        "oidcc_client_test_rp_backchannel_rpinitlogout_wrong_event",
+        "",
+    );
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_backchannel_rpinitlogout_wrong_iss() {
     refused_for(json!({"iss": "https://evil.test/"})).await;
+    passed(
+        "oidcc_client_test_rp_backchannel_rpinitlogout_wrong_iss",
+        "",
+    );
 }

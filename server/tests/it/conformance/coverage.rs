@@ -1,5 +1,7 @@
 //! Every number from B01 to B74 is a test or has its reason here, and no number is both.
 
+use test_tokens::catalogue::{Verdict, tried};
+
 /// The Foundation's modules, without their common prefix `oidcc-client-test`, and ours.
 const TESTED: &[(&str, &str)] = &[
     ("B01", "oidcc-client-test"),
@@ -83,6 +85,24 @@ const TESTED: &[(&str, &str)] = &[
     ("B73", "b73-an-extra-large-state"),
     ("B74", "b74-an-at-hash-of-another-access-token"),
 ];
+
+/// Those whose relying party goes on: ACCEPT, or complete in spite of it.
+const GOES_ON: &[&str] = &[
+    "B01", "B07", "B09", "B14", "B19", "B20", "B21", "B27", "B28", "B30", "B35", "B36", "B41",
+    "B42", "B45", "B46", "B47", "B50", "B61",
+];
+
+/// For the list of what was tried: called by each module at its end.
+pub(super) fn passed(module: &str, response_mode: &str) {
+    let is_it = |name: &str| name.replace('-', "_") == module;
+    let (number, name) = TESTED.iter().find(|(_, name)| is_it(name)).expect("listed");
+    let verdict = if GOES_ON.contains(number) {
+        Verdict::Accepted
+    } else {
+        Verdict::Refused("rejected")
+    };
+    tried(number, verdict, format!("{name} {response_mode}").trim());
+}
 
 const NO_USERINFO: &str = "we make no userinfo request: the claims come in the ID token";
 const CODE_ONLY: &str = "of the implicit and hybrid flows: we ask for `code` and nothing else";

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{RelyingParty, ResponseMode, claims, in_both_response_modes};
+use super::{RelyingParty, ResponseMode, claims, in_both_response_modes, passed};
 use crate::harness::Fault;
 
 in_both_response_modes![

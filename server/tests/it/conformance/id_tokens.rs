@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use dev_tenant::{APP_CLIENT_SECRET, FaultPlan};
 use serde_json::{Value, json};
 
-use super::{RelyingParty, ResponseMode, claims, in_both_response_modes};
+use super::{RelyingParty, ResponseMode, claims, in_both_response_modes, passed};
 
 in_both_response_modes![
     oidcc_client_test,

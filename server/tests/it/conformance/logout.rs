@@ -3,6 +3,7 @@
 
 use url::Url;
 
+use super::passed;
 use crate::harness::{Answer, SignedIn, World};
 
 /// Signs out on a page; answers where the provider sends the browser then.
@@ -48,16 +49,19 @@ async fn oidcc_client_test_rp_init_logout() {
     let authorize = someone.browser.begin_page().await;
     let asked = someone.browser.provider.open(&authorize).await;
     assert!(asked.header("location").starts_with("/login?state="));
+    passed("oidcc_client_test_rp_init_logout", "");
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_init_logout_other_state() {
     let world = World::new().await;
     completed(&world, |back| back.set_query(Some("state=another"))).await;
+    passed("oidcc_client_test_rp_init_logout_other_state", "");
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_init_logout_no_state() {
     let world = World::new().await;
     completed(&world, |back| back.set_query(None)).await;
+    passed("oidcc_client_test_rp_init_logout_no_state", "");
 }

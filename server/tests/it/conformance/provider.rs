@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
-use super::{RelyingParty, ResponseMode, claims, in_both_response_modes};
+use super::{RelyingParty, ResponseMode, claims, in_both_response_modes, passed};
 use crate::harness::{Answer, Handoff};
 
 in_both_response_modes![
@@ -57,6 +57,7 @@ async fn oidcc_client_test_form_post_error() {
     let outcome = party.deliver(response).await;
     outcome.rejected(409, "login_refused").await;
     assert_eq!(outcome.requests("token"), 0);
+    passed("oidcc_client_test_form_post_error", "form_post");
 }
 
 async fn oidcc_client_test_discovery_openid_config(mode: ResponseMode) {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::claims;
+use super::{claims, passed};
 use crate::harness::{Answer, SignedIn, World};
 
 /// The access token is about to expire.
@@ -43,14 +43,17 @@ async fn oidcc_client_test_refresh_token() {
     assert_eq!(fresh["expires_at"], world.clock.seconds() + 300);
     let refreshes = world.tenant.journal().token_requests_of("refresh_token");
     assert_eq!(refreshes, 1);
+    passed("oidcc_client_test_refresh_token", "");
 }
 
 #[tokio::test]
 async fn oidcc_client_test_refresh_token_invalid_issuer() {
     session_ended(json!({"iss": "https://evil.test/"})).await;
+    passed("oidcc_client_test_refresh_token_invalid_issuer", "");
 }
 
 #[tokio::test]
 async fn oidcc_client_test_refresh_token_invalid_sub() {
     session_ended(json!({"sub": "auth0|linus"})).await;
+    passed("oidcc_client_test_refresh_token_invalid_sub", "");
 }
