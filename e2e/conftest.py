@@ -118,6 +118,9 @@ def new_visitor(
         if _failed(request.node):
             visitor.evidence.save(folder / f"visitor-{number}", visitor.context.pages)
         visitor.context.close()
+    for visitor in visitors:
+        if visitor.evidence.violations and not visitor.expects_violations:
+            pytest.fail(f"against our own policy: {visitor.evidence.violations}")
 
 
 @pytest.fixture

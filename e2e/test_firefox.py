@@ -88,6 +88,39 @@ def test_firefox_login_when_the_provider_severs_the_opener(
     signed_in(tab, stack)
 
 
+@pytest.mark.parametrize("path", ["/streamlit", "/", "/api/auth/logout"])
+def test_firefox_lets_no_stranger_frame_our_pages(
+    stack: Stack, fox: Bidi, stranger: Stranger, path: str
+) -> None:
+    """D38. What Firefox shows in its place is a page of its own."""
+    stranger.serve("/", f'<iframe src="{stack.companion}{path}"></iframe>')
+    tab = fox.tabs()[0]
+    tab.goto(f"{stranger.cross_site}/")
+    frame = tab.only_frame()
+    frame.becomes("document.documentURI.startsWith('about:neterror')", True)
+    frame.becomes("document.querySelectorAll('main#component-auth0, form').length", 0)
+
+
+def test_firefox_reports_no_violation_of_our_policies(stack: Stack, fox: Bidi) -> None:
+    """D39: a login, a reload and a logout break no rule of the strict policy."""
+    fox.note_violations()
+    tab = fox.tabs()[0]
+    tab.goto(stack.app)
+    component(tab, stack).becomes(STATE, "signed-out")
+    sign_in(fox, component(tab, stack))
+    signed_in(tab, stack)
+    tab.reload()
+    signed_in(tab, stack)
+    frame = component(tab, stack)
+    frame.click("[data-testid=logout-button]")
+    frame.becomes(STATE, "signed-out")
+    wait_until(lambda: len(fox.tabs()) == 1, what="the logout's window to close itself")
+    assert fox.violations == []
+    # The control: one is heard of.
+    frame.evaluate("document.body.setAttribute('style', 'color: red')")
+    wait_until(lambda: fox.tabs() and fox.violations, what="the report of a violation")
+
+
 def component(tab: BidiPage, stack: Stack) -> BidiPage:
     return tab.frame(f"{stack.companion}/streamlit")
 

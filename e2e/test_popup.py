@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
@@ -74,6 +75,36 @@ def test_popup_has_no_opener_and_no_foreign_address(visitor: Visitor) -> None:
     popup = tab.start_sign_in()
     popup.get_by_test_id("dev-login").wait_for()
     assert popup.evaluate("window.opener") is None
+
+
+def test_the_tab_of_the_blocked_popups_form_has_no_opener(visitor: Visitor) -> None:
+    """D46: the one that a form opens, where script may not."""
+    visitor.context.add_init_script(BLOCKER)
+    tab = visitor.open()
+    tab.component.part("login-button").click()
+    with tab.page.expect_popup() as popup:
+        tab.component.part("open-login").click()
+    popup.value.get_by_test_id("dev-login").wait_for()
+    assert popup.value.evaluate("window.opener") is None
+
+
+def test_each_window_has_a_name_that_nobody_can_guess(visitor: Visitor) -> None:
+    """D45: a page that knows a window's name can lead the window elsewhere."""
+    visitor.context.add_init_script(
+        """const open_ = window.open;
+        window.names = [];
+        window.open = (url, name, ...rest) => {
+            window.names.push(name);
+            return open_.call(window, url, name, ...rest);
+        };"""
+    )
+    tab = visitor.open()
+    for _ in range(2):
+        tab.start_sign_in().close()
+        cancel(tab)
+    names = tab.component.root.evaluate("() => window.names")
+    assert len(names) == len(set(names)) == 2
+    assert all(re.fullmatch(r"[\w-]{22}", name) for name in names)
 
 
 def test_double_click_on_sign_in_does_not_cancel_it(visitor: Visitor) -> None:

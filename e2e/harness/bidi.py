@@ -22,11 +22,13 @@ class BidiError(Exception):
 
 
 class Bidi:
-    """One session. Asks for no events, so that every message is an answer."""
+    """One session. Keeps of all events what `note_violations` asks for."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._numbers = count(1)
+        self.violations: list[str] = []
+        """Directives that documents broke, as far as heard: any later answer comes after."""
         self.call("session.new", capabilities={})
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
@@ -41,10 +43,24 @@ class Bidi:
             answer = json.loads(self._socket.recv(timeout=_ANSWER_SECONDS))
             if answer.get("id") == number:
                 break
+            if answer.get("method") == "script.message":
+                self.violations.append(answer["params"]["data"]["value"])
         if answer["type"] == "error":
             raise BidiError(f"{method}: {answer['error']}: {answer['message']}")
         result: dict[str, Any] = answer["result"]
         return result
+
+    def note_violations(self) -> None:
+        """From now on every new document says what its policy forbade it."""
+        self.call("session.subscribe", events=["script.message"])
+        self.call(
+            "script.addPreloadScript",
+            functionDeclaration="""(say) => addEventListener(
+                'securitypolicyviolation',
+                (event) => say(`${event.effectiveDirective} ${event.blockedURI}`)
+            )""",
+            arguments=[{"type": "channel", "value": {"channel": "violations"}}],
+        )
 
     def tabs(self) -> list[BidiPage]:
         """All top-level browsing contexts, popups too."""
@@ -77,6 +93,16 @@ class BidiPage:
             return BidiPage(self._bidi, found[0]["context"]) if found else None
 
         return wait_until(find, what=f"a frame of {url}")
+
+    def only_frame(self) -> BidiPage:
+        """Waits for the one frame, whatever is in it."""
+
+        def find() -> BidiPage | None:
+            tree = self._bidi.call("browsingContext.getTree", root=self.context)["contexts"]
+            children = tree[0]["children"] or []
+            return BidiPage(self._bidi, children[0]["context"]) if children else None
+
+        return wait_until(find, what="a frame")
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression: text, a number, a boolean or None."""

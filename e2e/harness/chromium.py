@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harness import paths
 
@@ -51,8 +51,18 @@ def launch(chromium: BrowserType) -> Browser:
 
 
 def launch_lenient(chromium: BrowserType, profile: Path) -> BrowserContext:
-    """Starts one that allows third-party cookies, which takes a profile with that setting."""
-    preferences = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
+    """Starts one that allows third-party cookies."""
+    return _launch_with(chromium, profile, cookie_controls_mode=0, block_third_party_cookies=False)
+
+
+def launch_without_cookies(chromium: BrowserType, profile: Path) -> BrowserContext:
+    """Starts one that keeps no cookies at all."""
+    return _launch_with(chromium, profile, default_content_setting_values={"cookies": 2})
+
+
+def _launch_with(chromium: BrowserType, profile: Path, **settings: Any) -> BrowserContext:
+    """Such settings take a profile."""
+    preferences = {"profile": settings}
     default = profile / "Default"
     default.mkdir(parents=True)
     (default / "Preferences").write_text(json.dumps(preferences))

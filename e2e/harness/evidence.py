@@ -31,6 +31,18 @@ class Evidence:
     messages: list[bytes | str] = field(default_factory=list)
     """Websocket messages, both ways."""
 
+    @property
+    def violations(self) -> list[str]:
+        """What a page of ours asked for and its own policy forbids.
+
+        Not that somebody else's page may not frame ours: tests try that.
+        """
+        return [
+            line
+            for line in self.complaints
+            if "Content Security Policy" in line and "frame-ancestors" not in line
+        ]
+
     def listen(self, context: BrowserContext) -> None:
         """Hears every page of the context, popups too."""
         context.on("console", self._console)

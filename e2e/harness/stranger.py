@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
+
+_PAGE: Final = "text/html; charset=utf-8"
 
 
 class Stranger:
@@ -13,6 +15,7 @@ class Stranger:
 
     def __init__(self) -> None:
         self.pages: dict[str, str] = {}
+        self.types: dict[str, str] = {}
         self.headers: dict[str, str] = {}
         self.received: list[tuple[str, str | None]] = []
         """Paths asked for, each with the `Cookie` header that came along."""
@@ -21,10 +24,11 @@ class Stranger:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 stranger.received.append((self.path, self.headers.get("Cookie")))
-                page = stranger.pages.get(self.path.partition("?")[0])
+                path = self.path.partition("?")[0]
+                page = stranger.pages.get(path)
                 status = HTTPStatus.OK if page is not None else HTTPStatus.NOT_FOUND
                 self.send_response(status)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Type", stranger.types.get(path, _PAGE))
                 for name, value in stranger.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
@@ -43,6 +47,11 @@ class Stranger:
     def serve(self, path: str, body: str) -> None:
         """From now on `path` is a page with this body."""
         self.pages[path] = f"<!doctype html><title>A stranger</title>{body}"
+
+    def serve_as(self, path: str, content: str, content_type: str) -> None:
+        """From now on `path` is this file."""
+        self.pages[path] = content
+        self.types[path] = content_type
 
     def stop(self) -> None:
         """Closes the site."""

@@ -107,6 +107,8 @@ class Visitor:
         self.context = context
         self.stack = stack
         self.evidence = Evidence()
+        self.expects_violations = False
+        """Of the pages' own policies: else any fails the test (catalogue D39)."""
         self.evidence.listen(context)
 
     def new_tab(self) -> Tab:

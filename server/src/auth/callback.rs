@@ -96,7 +96,7 @@ fn no_navigation() -> Response {
 const fn unknown_login() -> AppError {
     AppError::refused(
         ErrorCode::InvalidTransaction,
-        "This sign-in was not begun in this browser, was finished already, or took too long. Please start again.",
+        "This sign-in was not begun in this browser, was finished already, or took too long; or the browser keeps no cookies. Please start again.",
     )
 }
 
@@ -104,6 +104,14 @@ const ENDED_MEANWHILE: AppError = AppError::refused(
     ErrorCode::LoginRefused,
     "The sign-in service has just signed you out. You can try again.",
 );
+
+/// Where a login ends that has no place of its own.
+const fn signed_in_page(transaction: &Transaction) -> &'static str {
+    match transaction.handoff_challenge {
+        Some(_) => routes::SIGNED_IN_IN_POPUP,
+        None => routes::SIGNED_IN,
+    }
+}
 
 impl Callback {
     /// Finds the login that the response belongs to; spends it, whatever comes of it.
@@ -168,7 +176,7 @@ impl Callback {
         transaction: &Transaction,
         headers: &HeaderMap,
     ) -> Result<Result<Response, AppError>, AppError> {
-        if let Some(outcome) = self.deliver(state).await? {
+        if let Some(outcome) = self.deliver(state, transaction).await? {
             return Ok(outcome);
         }
         // Here, not where it is answered: it counts also when nobody waits any more.
@@ -205,8 +213,7 @@ impl Callback {
         tracing::info!(event = "login", "a person signed in");
         let place = match (&transaction.handoff_challenge, &transaction.return_to) {
             (None, Some(place)) => place.as_str(),
-            (None, None) => routes::SIGNED_IN,
-            (Some(_), _) => routes::SIGNED_IN_IN_POPUP,
+            _ => signed_in_page(transaction),
         };
         let max_age = session.absolute_expiry - self.sessions.now();
         let mut response = see_other(place);

@@ -304,9 +304,15 @@ async fn two_logins_of_one_browser_finish_each_on_its_own() {
     let one = browser.authenticate(&one, "ada").await;
     let two = browser.authenticate(&two, "ada").await;
     assert_eq!(browser.transactions().len(), 2);
-    assert_eq!(browser.arrive(&two).await.header("location"), "/signed-in");
+    assert_eq!(
+        browser.arrive(&two).await.header("location"),
+        "/signed-in?close"
+    );
     assert_eq!(browser.transactions().len(), 1);
-    assert_eq!(browser.arrive(&one).await.header("location"), "/signed-in");
+    assert_eq!(
+        browser.arrive(&one).await.header("location"),
+        "/signed-in?close"
+    );
     let claimed = browser.claim(&first, &host).await.ok();
     let other = world.browser().claim(&second, &other_host).await.ok();
     assert_ne!(claimed["ref"], other["ref"]);

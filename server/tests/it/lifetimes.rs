@@ -220,7 +220,7 @@ async fn a_rotation_breaks_no_login_ticket_or_handoff_under_way() {
     let browser = browser.before(&rotated);
     let callback = browser.authenticate(&authorize, "ada").await;
     let answer = browser.arrive(&callback).await;
-    assert_eq!(answer.header("location"), "/signed-in");
+    assert_eq!(answer.header("location"), "/signed-in?close");
     let frame = browser.claim(&handoff, &host).await.ok();
     let ticket = frame["ticket"].as_str().unwrap();
     host.before(&rotated).redeem(ticket).await.ok();

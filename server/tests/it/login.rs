@@ -415,7 +415,7 @@ async fn a_login_by_form_post_works_and_its_transaction_cookie_is_none_and_secur
             .ends_with("=…; HttpOnly; SameSite=None; Secure; Path=/; Max-Age=600")
     );
     let answer = form_post_login(&world, &browser, "ada").await;
-    assert_eq!(answer.header("location"), "/signed-in");
+    assert_eq!(answer.header("location"), "/signed-in?close");
     assert_eq!(
         browser.open("/api/auth/me").await.ok()["user"]["sub"],
         "auth0|ada"

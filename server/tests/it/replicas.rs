@@ -127,7 +127,7 @@ async fn a_login_goes_from_one_replica_to_the_other_at_every_step() {
     frame_is_waiting(a).await;
     let callback = browser.authenticate(&authorize, "ada").await;
     let answer = browser.before(b).arrive(&callback).await;
-    assert_eq!(answer.header("location"), "/signed-in");
+    assert_eq!(answer.header("location"), "/signed-in?close");
     // The notice goes through the Redis: the poll at A does not wait for its end.
     let claimed = claim.await.unwrap().ok();
 
@@ -361,7 +361,7 @@ async fn a_replica_that_is_killed_in_mid_login_leaves_it_to_the_other() {
     let callback = browser.authenticate(&authorize, "ada").await;
     let browser = browser.before(&replicas.b);
     let answer = browser.arrive(&callback).await;
-    assert_eq!(answer.header("location"), "/signed-in");
+    assert_eq!(answer.header("location"), "/signed-in?close");
     let claimed = browser.claim(&handoff, &host).await.ok();
     let ticket = claimed["ticket"].as_str().unwrap();
     host.before(&replicas.b).redeem(ticket).await.ok();

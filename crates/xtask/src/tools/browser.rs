@@ -10,7 +10,13 @@ use crate::context::Context;
 use crate::process;
 use crate::progress::Step;
 
-const PACKAGES: [Package; 2] = [browser("chromium"), browser("firefox-esr")];
+const PACKAGES: [Package; 4] = [
+    browser("chromium", "chromium"),
+    browser("firefox-esr", "firefox-esr"),
+    // Safari's engine with its driver, and the screen that it wants: 60 MB together.
+    browser("webkit2gtk-driver", "WebKitWebDriver"),
+    browser("xvfb", "xvfb-run"),
+];
 const CHROMIUM_NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// Installs the browsers that are missing, where that is possible.
@@ -21,10 +27,10 @@ pub(crate) fn ensure(context: &Context, step: &Step) -> anyhow::Result<()> {
     packages::ensure(context, step, &PACKAGES)
 }
 
-const fn browser(name: &'static str) -> Package {
+const fn browser(name: &'static str, program: &'static str) -> Package {
     Package {
         name,
-        program: name,
+        program,
         service: None,
     }
 }

@@ -12,9 +12,9 @@ use shared::error::ErrorCode;
 use shared::routes;
 use tokio::time::Instant;
 
-use super::unknown_login;
+use super::{signed_in_page, unknown_login};
 use crate::auth::patience::{LONGEST_PAUSE, Patience};
-use crate::auth::transaction;
+use crate::auth::transaction::{self, Transaction};
 use crate::cookies::Caller;
 use crate::error::{AppError, causes};
 use crate::redirect::see_other;
@@ -48,6 +48,7 @@ impl Callback {
     pub(super) async fn deliver(
         &self,
         state: &str,
+        transaction: &Transaction,
     ) -> Result<Option<Result<Response, AppError>>, StoreError> {
         let mut delivery = DeliveryId::default();
         self.sessions.random().fill(&mut delivery);
@@ -55,7 +56,7 @@ impl Callback {
             match self.mark_spent(state, delivery).await {
                 Ok(true) => return Ok(None),
                 Ok(false) => {
-                    if let Some(outcome) = self.outcome_elsewhere(state).await? {
+                    if let Some(outcome) = self.outcome_elsewhere(state, transaction).await? {
                         return Ok(Some(outcome));
                     }
                 }
@@ -127,6 +128,7 @@ impl Callback {
     async fn outcome_elsewhere(
         &self,
         state: &str,
+        transaction: &Transaction,
     ) -> Result<Option<Result<Response, AppError>>, StoreError> {
         let mut patience = Patience::new();
         loop {
@@ -137,7 +139,7 @@ impl Callback {
             };
             match spent.taken {
                 Some(mark) if mark == SIGNED_IN => {
-                    return Ok(Some(Ok(see_other(routes::SIGNED_IN))));
+                    return Ok(Some(Ok(see_other(signed_in_page(transaction)))));
                 }
                 Some(_) => return Ok(Some(Err(DID_NOT_SUCCEED))),
                 None if patience.lasts().await => {}

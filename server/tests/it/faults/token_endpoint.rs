@@ -78,7 +78,7 @@ impl Login {
         let answer = self.browser.arrive(&callback).await;
         assert_eq!(
             answer.header("location"),
-            "/signed-in",
+            "/signed-in?close",
             "{what}: {}",
             answer.body
         );
