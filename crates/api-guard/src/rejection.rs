@@ -116,4 +116,23 @@ mod tests {
         );
         assert_eq!(answer(Rejection::Unavailable), (503, None));
     }
+
+    /// Without a router of ours round it (A01): a cache must not give it to the next person.
+    #[test]
+    fn no_refusal_may_be_stored_and_only_the_passing_one_asks_to_come_again() {
+        for (rejection, retry_after) in [
+            (Rejection::MissingToken, None),
+            (Rejection::InvalidToken, None),
+            (Rejection::InsufficientScope("a"), None),
+            (Rejection::Unavailable, Some("5")),
+        ] {
+            let response = rejection.into_response();
+            let header = |name| {
+                let value = response.headers().get(name)?;
+                Some(value.to_str().unwrap())
+            };
+            assert_eq!(header(CACHE_CONTROL), Some("no-store"), "{rejection:?}");
+            assert_eq!(header(RETRY_AFTER), retry_after, "{rejection:?}");
+        }
+    }
 }

@@ -317,6 +317,14 @@ impl Bench {
         }
     }
 
+    /// Sends the beginning of a request on a connection of its own.
+    pub(super) async fn begin_raw(&self, begun: &[u8]) -> TcpStream {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(begun).await.unwrap();
+        stream
+    }
+
     /// Sends bytes that no client library would, `repeated` many times over, until the
     /// server has had enough; the answer's first line.
     pub(super) async fn send_raw(&self, head: &[u8], filler: &[u8], repeated: usize) -> String {

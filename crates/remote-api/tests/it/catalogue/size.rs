@@ -1,7 +1,10 @@
 //! C46: sizes. What is too large is refused before any of it is decoded.
 
+use std::time::Duration;
+
 use serde_json::json;
 use test_tokens::{Key, catalogue};
+use tokio::io::AsyncReadExt;
 
 use super::bench::{
     Bench,
@@ -86,4 +89,24 @@ async fn heads_of_any_size_end_at_the_limit_of_the_server() {
         "an address of 40 KB",
     );
     assert_eq!(bench.provider.requests_for_keys(), 1);
+}
+
+/// E40: a client that never ends its head keeps no connection. Takes as long as the server's
+/// patience: ten seconds of waiting and no work.
+#[tokio::test]
+async fn a_head_that_does_not_end_is_given_up() {
+    let bench = Bench::start().await;
+    let mut stream = bench
+        .begin_raw(b"GET /api/ping HTTP/1.1\r\nhost: a\r\n")
+        .await;
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut answer));
+    ended.await.expect("the connection is closed").unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(!answer.contains("200"), "{answer}");
+    catalogue::tried(
+        "E40",
+        catalogue::Verdict::Refused("closed"),
+        "a head without end",
+    );
 }

@@ -96,6 +96,30 @@ async fn times_are_whole_seconds_that_hold_now() {
         .await;
 }
 
+/// C34, E28: the forgiven difference is configured, and added once.
+#[tokio::test]
+async fn the_difference_of_clocks_is_the_configured_one() {
+    let keys = json!([Key::first().jwk()]);
+    let bench = Bench::with(&keys, &[("CLOCK_SKEW_SECONDS", "10")]).await;
+    bench.warm_up().await;
+    let mut cases = Vec::new();
+    for (claim, seconds, verdict) in [
+        ("exp", -9, Accepted),
+        ("exp", -10, Invalid("expired")),
+        ("nbf", 10, Accepted),
+        ("nbf", 11, Invalid("not_yet_valid")),
+        ("iat", 10, Accepted),
+        ("iat", 11, Invalid("issued_in_the_future")),
+    ] {
+        let mut claims = bench.claims();
+        claims["iat"] = json!(NOW - 60);
+        claims[claim] = json!(NOW + seconds);
+        let what = format!("{claim} {seconds} seconds from now, 10 forgiven");
+        cases.push(case("C34 E28", what, &sign(&claims), verdict));
+    }
+    bench.judge(&cases).await;
+}
+
 #[tokio::test]
 async fn lifetimes_are_plausible_and_can_be_capped() {
     let bench = Bench::start().await;
