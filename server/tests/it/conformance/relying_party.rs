@@ -175,7 +175,12 @@ impl Outcome<'_> {
     /// ACCEPT: signed in in the window, the frame and the host. Answers the redeem.
     pub(super) async fn accepted(&self) -> Value {
         let (party, answer) = (self.party, &self.answer);
-        assert_eq!(answer.header("location"), "/signed-in?close", "{}", answer.body);
+        assert_eq!(
+            answer.header("location"),
+            "/signed-in?close",
+            "{}",
+            answer.body
+        );
         assert!(answer.sets_session_cookie());
         let frame = party.ask().await.ok();
         let ticket = frame["ticket"].as_str().expect("a ticket");
