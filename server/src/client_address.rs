@@ -45,6 +45,16 @@ impl ClientAddress {
     }
 }
 
+/// What counts as one client: an address of IPv4, in whatever form it comes, or a /64 of
+/// IPv6, since whoever has one address of it has them all.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+        address => address,
+    }
+}
+
 fn nearest(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_ours = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut nearest = peer;

@@ -11,7 +11,8 @@
 //!   spent, and nobody got anything for it: the person has to begin again, nobody gains;
 //! - `create_session`, `put_handle` of a cookie or grant: nobody was told its value, so it
 //!   leads nowhere until it is purged;
-//! - `end_session`: the session may live; the caller says 503, and can be asked again;
+//! - `end_session`: the session may live; the caller says 503, and can be asked again. If it
+//!   does not, its refresh token is revoked once that shows;
 //! - `acquire_lease`: this holder's own next attempt prolongs it, others wait it out;
 //! - `notify`: subscribers also look for themselves.
 

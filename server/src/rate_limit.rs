@@ -33,7 +33,7 @@ use sha2::{Digest as _, Sha256};
 use shared::routes;
 use tokio::time::Instant;
 
-use crate::client_address::ClientAddress;
+use crate::client_address::{ClientAddress, network};
 use crate::error::AppError;
 use crate::requests::{is_document_navigation, is_of_foreign_page, is_prefetch};
 use crate::state::{AppState, Config};
@@ -211,13 +211,13 @@ impl PerAddress {
     }
 
     fn check(&self, client: IpAddr) -> Result<(), AppError> {
-        match client.to_canonical() {
+        match network(client) {
             // Mapped as in `::ffff:192.0.2.1`: no IPv6 network has that prefix.
             IpAddr::V4(address) => check(&self.of_network, address.to_ipv6_mapped().into()),
-            IpAddr::V6(address) => {
-                let address = u128::from(address);
-                check(&self.of_network, address >> 64 << 64)?;
-                check(&self.of_site, address >> 80 << 80)
+            IpAddr::V6(network) => {
+                let network = u128::from(network);
+                check(&self.of_network, network)?;
+                check(&self.of_site, network >> 80 << 80)
             }
         }
     }

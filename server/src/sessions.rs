@@ -19,6 +19,7 @@ use session_store::{
 };
 use shared::error::EndReason;
 
+pub use self::ending::Ending;
 pub use self::record::{CachedAccessToken, LiveSession, Session, Standing, reference};
 use crate::closing::Closing;
 use crate::config::Lifetimes;
@@ -96,8 +97,8 @@ impl Sessions {
             provider_session: session
                 .provider_session
                 .as_ref()
-                .map(|sid| KeyHash::of_parts(&[&session.issuer, sid])),
-            subject: KeyHash::of_parts(&[&session.issuer, &session.subject]),
+                .map(|sid| provider_session_key(&session.issuer, sid)),
+            subject: subject_key(&session.issuer, &session.subject),
             expires_at,
         };
         let handle = handle(cookie_kind(caller), &cookie, id, session.absolute_expiry);
@@ -146,6 +147,16 @@ impl Sessions {
     pub fn random(&self) -> &dyn Random {
         &*self.random
     }
+}
+
+/// By this the sessions of one of the provider's sessions are found.
+fn provider_session_key(issuer: &str, session_id: &str) -> KeyHash {
+    KeyHash::of_parts(&[issuer, session_id])
+}
+
+/// By this the sessions of one person are found.
+fn subject_key(issuer: &str, subject: &str) -> KeyHash {
+    KeyHash::of_parts(&[issuer, subject])
 }
 
 fn handle(kind: HandleKind, value: &str, id: SessionId, absolute: i64) -> NewHandle {

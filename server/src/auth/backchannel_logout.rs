@@ -4,7 +4,7 @@
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use oidc::{Ended, Provider, VerificationError, VerifiedLogoutToken};
+use oidc::{Provider, VerificationError, VerifiedLogoutToken};
 use serde::Deserialize;
 use session_store::{HandleKind, KeyHash, NewHandle};
 use shared::error::{EndReason, ErrorCode};
@@ -67,7 +67,7 @@ async fn obey(
 ) -> Result<(), AppError> {
     // First: a login under way has no session yet that could be found.
     sessions.note_provider_logout(token).await?;
-    for id in named_sessions(token, sessions).await? {
+    for id in sessions.named_by(token).await? {
         sign_out.end(id, EndReason::ProviderLogout).await?;
     }
     Ok(())
@@ -109,24 +109,4 @@ async fn note_obeyed(token: &VerifiedLogoutToken, sessions: &Sessions) -> Result
         .take_handle(HandleKind::SpentLogoutToken, key, b"obeyed", now)
         .await?;
     Ok(())
-}
-
-async fn named_sessions(
-    token: &VerifiedLogoutToken,
-    sessions: &Sessions,
-) -> Result<Vec<session_store::SessionId>, AppError> {
-    let issuer = token.issuer().as_str();
-    let store = sessions.store();
-    Ok(match token.ended() {
-        Ended::Session { session_id, .. } => {
-            store
-                .sessions_of_provider_session(KeyHash::of_parts(&[issuer, session_id]))
-                .await?
-        }
-        Ended::AllSessionsOf(subject) => {
-            store
-                .sessions_of_subject(KeyHash::of_parts(&[issuer, subject.as_str()]))
-                .await?
-        }
-    })
 }

@@ -2,8 +2,6 @@
 //! (for whoever asked) names the provider's end-session page (OpenID Connect RP-Initiated
 //! Logout 1.0). A `GET` ends nothing: links, images and prefetches cannot sign anyone out.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -14,9 +12,9 @@ use session_store::{HandleKind, SessionId};
 use shared::auth::{LoggedOut, LogoutRequest};
 use shared::error::EndReason;
 use shared::routes;
-use tokio::time::Instant;
 use url::Url;
 
+use super::patience::Patience;
 use super::refresh::AccessTokens;
 use crate::audit::{Audit, Event, Who};
 use crate::closing::Closing;
@@ -26,13 +24,9 @@ use crate::metrics::labels::LogoutBy;
 use crate::redirect::see_other;
 use crate::request_id::of_this_request;
 use crate::requests::OwnOrigin;
-use crate::sessions::{LiveSession, Session, Sessions, cookie_kind};
+use crate::sessions::{Ending, LiveSession, Session, Sessions, cookie_kind};
 use crate::state::Config;
 use crate::values::{is_random_256, random_256};
-
-/// So long a store that failed is asked again, and so often.
-const OUTAGE: Duration = Duration::from_mins(1);
-const PAUSE: Duration = Duration::from_millis(400);
 
 /// Ends sessions, in the right order. Cheap to clone.
 #[derive(Clone)]
@@ -69,11 +63,10 @@ impl SignOut {
     /// Ends one session: here at once, its refresh token at the provider soon after.
     ///
     /// # Errors
-    /// If the store cannot answer: then nothing was revoked either.
+    /// If the store cannot answer: the session may live then, and can be ended again.
     pub async fn end(&self, id: SessionId, reason: EndReason) -> Result<(), AppError> {
-        let ended = self.sessions.end(id, reason).await?;
-        self.ended(id, ended, by(reason));
-        Ok(())
+        let ending = self.sessions.ending(id, reason);
+        self.end_by(id, ending, by(reason)).await
     }
 
     /// The same by the Streamlit host.
@@ -81,9 +74,49 @@ impl SignOut {
     /// # Errors
     /// If the store cannot answer.
     pub async fn end_by_host(&self, id: SessionId) -> Result<(), AppError> {
-        let ended = self.sessions.end_by_host(id).await?;
-        self.ended(id, ended, Some(LogoutBy::Host));
-        Ok(())
+        let ending = self.sessions.ending_by_host(id);
+        self.end_by(id, ending, Some(LogoutBy::Host)).await
+    }
+
+    async fn end_by(
+        &self,
+        id: SessionId,
+        ending: Ending,
+        by: Option<LogoutBy>,
+    ) -> Result<(), AppError> {
+        // Looked at first: the end erases it, and its answer may be lost. A logout must not fail
+        // for want of this look.
+        let held = self.sessions.held(id).await.ok().flatten();
+        match self.sessions.end_by(&ending).await {
+            Ok(ended) => {
+                self.ended(id, ended, by);
+                Ok(())
+            }
+            Err(error) => {
+                if let Some(held) = held {
+                    self.settle(id, ending, held, by);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The store may have obeyed, or may yet, although it did not say so: then nobody else
+    /// would ever revoke the refresh token. Nobody waits for this.
+    fn settle(&self, id: SessionId, ending: Ending, held: Session, by: Option<LogoutBy>) {
+        let sign_out = self.clone();
+        let settling = async move {
+            let mut patience = Patience::with_an_outage();
+            loop {
+                match sign_out.sessions.was_obeyed(&ending).await {
+                    Ok(Some(true)) => return sign_out.ended(id, Some(held), by),
+                    Ok(Some(false)) => return,
+                    Ok(None) | Err(_) if patience.lasts().await => {}
+                    Ok(None) | Err(_) => return,
+                }
+            }
+        };
+        self.closing.finish(of_this_request(settling));
     }
 
     /// The same where nobody can try again: a store that fails now is asked on for a while.
@@ -94,9 +127,8 @@ impl SignOut {
         tracing::warn!(error = causes(&error), "a session is not ended yet");
         let sign_out = self.clone();
         let ending = async move {
-            let deadline = Instant::now() + OUTAGE;
-            while Instant::now() < deadline {
-                tokio::time::sleep(PAUSE).await;
+            let mut patience = Patience::with_an_outage();
+            while patience.lasts().await {
                 if sign_out.end(id, reason).await.is_ok() {
                     return;
                 }

@@ -10,7 +10,7 @@ use shared::auth::{Me, MeUser};
 use crate::cookies::{self, Caller, CookiePolicy};
 use crate::error::AppError;
 use crate::requests::is_foreign_probe;
-use crate::sessions::Sessions;
+use crate::sessions::{LiveSession, Sessions};
 use crate::user::display;
 
 /// The display form of the person, plus the subject.
@@ -22,15 +22,8 @@ pub async fn me(
     State(policy): State<CookiePolicy>,
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
-    if is_foreign_probe(&headers) {
-        return Err(AppError::not_authenticated());
-    }
     let caller = Caller::of(&headers);
-    let ids = policy.session_ids(&headers, caller);
-    let (live, renewed) = sessions
-        .by_cookie(caller, &ids)
-        .await?
-        .ok_or(AppError::not_authenticated())?;
+    let (live, renewed) = signed_in(caller, &headers, &sessions, policy).await?;
     let user = MeUser {
         sub: live.session.subject.clone(),
         display: display(&live.session),
@@ -45,4 +38,22 @@ pub async fn me(
         cookies::append(response.headers_mut(), policy.session(caller, &id, max_age));
     }
     Ok(response)
+}
+
+/// The session of whoever asks, and the cookie id to be renewed.
+///
+/// # Errors
+/// 401 when nobody is signed in, or a foreign page asks: it cannot tell the two apart.
+pub(super) async fn signed_in(
+    caller: Caller,
+    headers: &HeaderMap,
+    sessions: &Sessions,
+    policy: CookiePolicy,
+) -> Result<(LiveSession, Option<String>), AppError> {
+    if is_foreign_probe(headers) {
+        return Err(AppError::not_authenticated());
+    }
+    let ids = policy.session_ids(headers, caller);
+    let found = sessions.by_cookie(caller, &ids).await?;
+    found.ok_or(AppError::not_authenticated())
 }

@@ -7,11 +7,11 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use shared::error::ErrorCode;
 
+use super::me::signed_in;
 use super::refresh::{AccessTokens, Wish};
 use crate::cookies::{Caller, CookiePolicy};
 use crate::error::AppError;
 use crate::remote_api::RemoteApi;
-use crate::requests::is_foreign_probe;
 use crate::sessions::Sessions;
 
 /// The remote API's answer: a 401 stays a 401.
@@ -25,15 +25,8 @@ pub async fn pong(
     State(remote): State<RemoteApi>,
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
-    if is_foreign_probe(&headers) {
-        return Err(AppError::not_authenticated());
-    }
     let caller = Caller::of(&headers);
-    let ids = policy.session_ids(&headers, caller);
-    let (live, _) = sessions
-        .by_cookie(caller, &ids)
-        .await?
-        .ok_or(AppError::not_authenticated())?;
+    let (live, _) = signed_in(caller, &headers, &sessions, policy).await?;
     let Some(url) = remote.pong_url() else {
         return Err(AppError::refused(
             ErrorCode::NotFound,

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use session_store::Notice;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, broadcast};
 
+use crate::client_address::network;
 use crate::metrics::Tally;
 
 /// When everybody has to look, so many do at a time.
@@ -96,7 +97,7 @@ impl<K: Copy + Eq + Hash> Room<K> {
     pub(super) fn sit_down(&self, key: K, client: IpAddr) -> Option<Seat<K>> {
         let mut seats = self.lock();
         let of_key = seats.by_key.get(&key).map_or(0, Vec::len);
-        let free = of_key < self.limits.of_one_key && seats.has_room(fair_share(client), self);
+        let free = of_key < self.limits.of_one_key && seats.has_room(network(client), self);
         if !free {
             self.turned_away.count();
             return None;
@@ -108,7 +109,7 @@ impl<K: Copy + Eq + Hash> Room<K> {
     pub(super) fn supersede(&self, key: K, client: IpAddr) -> Option<Seat<K>> {
         let mut seats = self.lock();
         let older = seats.by_key.remove(&key).unwrap_or_default();
-        if older.is_empty() && !seats.has_room(fair_share(client), self) {
+        if older.is_empty() && !seats.has_room(network(client), self) {
             self.turned_away.count();
             return None;
         }
@@ -120,7 +121,7 @@ impl<K: Copy + Eq + Hash> Room<K> {
     }
 
     fn seat(&self, seats: &mut Seats<K>, key: K, client: IpAddr) -> Seat<K> {
-        let (bell, client) = (Arc::<Bell>::default(), fair_share(client));
+        let (bell, client) = (Arc::<Bell>::default(), network(client));
         seats.by_key.entry(key).or_default().push(Arc::clone(&bell));
         *seats.by_client.entry(client).or_default() += 1;
         seats.taken += 1;
@@ -214,17 +215,6 @@ impl<K: Copy + Eq + Hash> Drop for Seat<K> {
     }
 }
 
-/// What counts as one client: an IPv6 network of /64 is commonly one household.
-fn fair_share(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(_) => client,
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(network.into())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
@@ -274,6 +264,16 @@ mod tests {
         assert!(seats.iter().all(Option::is_some));
         assert!(room.sit_down(9, address("2001:db8::ffff")).is_none());
         assert!(room.sit_down(9, address("2001:db8:0:1::1")).is_some());
+    }
+
+    // E48: a second spelling of an address is no second client.
+    #[test]
+    fn an_address_of_ipv4_in_ipv6_form_is_the_same_client() {
+        let room = room();
+        let seats: Vec<_> = (1..4_u8).map(|key| room.sit_down(key, HERE)).collect();
+        assert!(seats.iter().all(Option::is_some));
+        assert!(room.sit_down(9, address("::ffff:127.0.0.1")).is_none());
+        assert!(room.sit_down(9, address("::ffff:192.0.2.1")).is_some());
     }
 
     #[test]

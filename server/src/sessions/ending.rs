@@ -4,7 +4,14 @@ use session_store::{HandleKind, KeyHash, SessionId, StoreError};
 use shared::error::EndReason;
 
 use super::record::Session;
-use super::{REMEMBER_ENDED_SECONDS, Sessions};
+use super::{REMEMBER_ENDED_SECONDS, Sessions, provider_session_key, subject_key};
+
+/// One attempt to end a session. It bears a name in the store, so that an attempt whose
+/// answer was lost can be told from anybody else's.
+pub struct Ending {
+    id: SessionId,
+    note: String,
+}
 
 impl Sessions {
     /// Ends a session with all its cookies, tickets and grants. Gives what it held in that
@@ -17,16 +24,49 @@ impl Sessions {
         id: SessionId,
         reason: EndReason,
     ) -> Result<Option<Session>, StoreError> {
-        self.end_noting(id, reason_text(reason)).await
+        self.end_by(&self.ending(id, reason)).await
     }
 
-    /// The same by the Streamlit host: the provider's session lives on, so the next login in
-    /// that browser has to ask for the person anew.
+    /// An attempt, for [`end_by`](Self::end_by).
+    #[must_use]
+    pub fn ending(&self, id: SessionId, reason: EndReason) -> Ending {
+        self.named(id, reason_text(reason))
+    }
+
+    /// An attempt of the Streamlit host: the provider's session lives on, so the next login
+    /// in that browser has to ask for the person anew.
+    #[must_use]
+    pub fn ending_by_host(&self, id: SessionId) -> Ending {
+        self.named(id, ENDED_BY_HOST)
+    }
+
+    fn named(&self, id: SessionId, text: &str) -> Ending {
+        let name = oidc::random_base64url::<12>(self.random());
+        let note = format!("{text}{BEFORE_NAME}{name}");
+        Ending { id, note }
+    }
+
+    /// What a session holds now, whether or not its time is over; `None` if it has ended, or
+    /// none of our keys opens it.
     ///
     /// # Errors
-    /// If the store cannot write.
-    pub async fn end_by_host(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.end_noting(id, ENDED_BY_HOST).await
+    /// If the store cannot answer.
+    pub async fn held(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let stored = self.store.load_session(id).await?;
+        let held = stored.and_then(|stored| self.open_session(&stored));
+        Ok(held.map(|(session, _)| session))
+    }
+
+    /// What became of an attempt that failed: `None` while the session lives, since the store
+    /// may still obey it; else whether it was this one that ended it.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn was_obeyed(&self, ending: &Ending) -> Result<Option<bool>, StoreError> {
+        let Some(stored) = self.store.load_session(ending.id).await? else {
+            return Ok(Some(false));
+        };
+        Ok(stored.ended.map(|note| note == ending.note))
     }
 
     /// Whether one of these page cookies led to a session that the host ended.
@@ -41,16 +81,24 @@ impl Sessions {
                 .find(HandleKind::PageCookie, key, self.now())
                 .await?;
             let session = found.and_then(|(_, session)| session);
-            if session.is_some_and(|session| session.ended.as_deref() == Some(ENDED_BY_HOST)) {
+            let note = session.and_then(|session| session.ended);
+            if note.is_some_and(|note| without_name(&note) == ENDED_BY_HOST) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    async fn end_noting(&self, id: SessionId, note: &str) -> Result<Option<Session>, StoreError> {
+    /// Makes an attempt. Gives what [`end`](Self::end) gives.
+    ///
+    /// # Errors
+    /// If the store cannot write; then [`was_obeyed`](Self::was_obeyed) tells more, later.
+    pub async fn end_by(&self, ending: &Ending) -> Result<Option<Session>, StoreError> {
         let remember_until = self.now().saturating_add(REMEMBER_ENDED_SECONDS);
-        let ended = self.store.end_session(id, note, remember_until).await?;
+        let ended = self
+            .store
+            .end_session(ending.id, &ending.note, remember_until)
+            .await?;
         let Some(stored) = ended else { return Ok(None) };
         let held = self.open_session(&stored);
         if held.is_none() {
@@ -74,7 +122,7 @@ impl Sessions {
         match &session.provider_session {
             None => Ok(Vec::new()),
             Some(sid) => {
-                let key = KeyHash::of_parts(&[&session.issuer, sid]);
+                let key = provider_session_key(&session.issuer, sid);
                 self.store.sessions_of_provider_session(key).await
             }
         }
@@ -85,11 +133,13 @@ impl Sessions {
     /// # Errors
     /// If the store cannot answer.
     pub async fn of_same_subject(&self, session: &Session) -> Result<Vec<SessionId>, StoreError> {
-        let key = KeyHash::of_parts(&[&session.issuer, &session.subject]);
+        let key = subject_key(&session.issuer, &session.subject);
         self.store.sessions_of_subject(key).await
     }
 }
 
+/// Between the reason and the name of the attempt; in neither of them.
+const BEFORE_NAME: char = '#';
 /// Stored in place of `signed_out` where the host ended it; told as `signed_out`.
 const ENDED_BY_HOST: &str = "signed_out_by_host";
 const REASONS: [(EndReason, &str); 7] = [
@@ -109,7 +159,12 @@ fn reason_text(reason: EndReason) -> &'static str {
         .map_or("unknown", |(_, text)| text)
 }
 
-pub(super) fn reason_from(text: &str) -> EndReason {
+fn without_name(note: &str) -> &str {
+    note.split(BEFORE_NAME).next().unwrap_or(note)
+}
+
+pub(super) fn reason_from(note: &str) -> EndReason {
+    let text = without_name(note);
     REASONS
         .iter()
         .find(|(_, known)| *known == text)

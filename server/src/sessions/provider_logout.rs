@@ -2,9 +2,9 @@
 //! way: that login's session is not there yet when the logout token comes.
 
 use oidc::{Ended, VerifiedIdToken, VerifiedLogoutToken};
-use session_store::{Handle, HandleKind, KeyHash, NewHandle, StoreError};
+use session_store::{Handle, HandleKind, KeyHash, NewHandle, SessionId, StoreError};
 
-use super::Sessions;
+use super::{Sessions, provider_session_key, subject_key};
 
 /// As long as a login may take.
 const REMEMBER_SECONDS: i64 = 600;
@@ -39,7 +39,31 @@ impl Sessions {
             // The younger logout means more logins.
             self.store.remove_handle(KIND, key).await?;
         }
-        Ok(())
+        // Not as if it were noted: the provider sends it again after a 503.
+        Err(StoreError::Unavailable(
+            "others mark the same logout all the time".into(),
+        ))
+    }
+
+    /// The live sessions that a logout token ends.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn named_by(
+        &self,
+        token: &VerifiedLogoutToken,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let issuer = token.issuer().as_str();
+        match token.ended() {
+            Ended::Session { session_id, .. } => {
+                let key = provider_session_key(issuer, session_id);
+                self.store.sessions_of_provider_session(key).await
+            }
+            Ended::AllSessionsOf(subject) => {
+                let key = subject_key(issuer, subject.as_str());
+                self.store.sessions_of_subject(key).await
+            }
+        }
     }
 
     /// Whether the provider has ended, meanwhile, what this ID token says.

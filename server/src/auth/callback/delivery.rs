@@ -3,17 +3,15 @@
 //! of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::response::Response;
 use http::HeaderMap;
 use session_store::{HandleKind, KeyHash, NewHandle, StoreError};
 use shared::error::ErrorCode;
 use shared::routes;
-use tokio::time::Instant;
 
 use super::{signed_in_page, unknown_login};
-use crate::auth::patience::{LONGEST_PAUSE, Patience};
+use crate::auth::patience::Patience;
 use crate::auth::transaction::{self, Transaction};
 use crate::cookies::Caller;
 use crate::error::{AppError, causes};
@@ -23,8 +21,6 @@ use crate::state::Callback;
 /// What the first delivery leaves for the others, once it is done.
 const SIGNED_IN: &[u8] = b"signed in";
 const FAILED: &[u8] = b"failed";
-/// So long a delivery that was not looked at tries to take its mark back.
-const OUTAGE: Duration = Duration::from_mins(1);
 
 const DID_NOT_SUCCEED: AppError = AppError::refused(
     ErrorCode::LoginRefused,
@@ -91,8 +87,8 @@ impl Callback {
         let store = Arc::clone(self.sessions.store());
         let taking_back = async move {
             let key = KeyHash::of(&state);
-            let deadline = Instant::now() + OUTAGE;
-            while Instant::now() < deadline {
+            let mut patience = Patience::with_an_outage();
+            loop {
                 let removed = match store.peek_handle(HandleKind::SpentState, key).await {
                     Ok(Some(spent)) if spent.sealed == delivery => {
                         store.remove_handle(HandleKind::SpentState, key).await
@@ -100,10 +96,9 @@ impl Callback {
                     Ok(_) => return,
                     Err(error) => Err(error),
                 };
-                if removed.is_ok() {
+                if removed.is_ok() || !patience.lasts().await {
                     return;
                 }
-                tokio::time::sleep(LONGEST_PAUSE).await;
             }
         };
         self.closing.finish(taking_back);

@@ -21,8 +21,16 @@ struct Counted {
     calls: usize,
     failing: Range<usize>,
     is_faulty: bool,
+    is_done: bool,
+    is_outrun: bool,
     hangs: bool,
     panics: bool,
+}
+
+/// How a call goes on.
+enum Fate {
+    Answered,
+    AnswerLost,
 }
 
 impl StoreFaults {
@@ -38,6 +46,24 @@ impl StoreFaults {
         let counted = operations.entry(operation).or_default();
         let first = counted.calls.saturating_add(passing);
         counted.failing = first..first.saturating_add(failing);
+    }
+
+    /// The same, but the store does what it does not answer.
+    pub(crate) fn lose_answers(&self, operation: &'static str, passing: usize, lost: usize) {
+        self.fail(operation, passing, lost);
+        let mut operations = self.0.lock().unwrap();
+        operations.entry(operation).or_default().is_done = true;
+    }
+
+    /// From now on somebody else is always faster: writes the session, or puts the handle.
+    pub(crate) fn outrun(&self, operation: &'static str) {
+        let mut operations = self.0.lock().unwrap();
+        operations.entry(operation).or_default().is_outrun = true;
+    }
+
+    fn is_outrun(&self, operation: &'static str) -> bool {
+        let operations = self.0.lock().unwrap();
+        operations.get(operation).is_some_and(|it| it.is_outrun)
     }
 
     /// From now on this operation fails as if trying again could not help: Redis with another
@@ -65,6 +91,8 @@ impl StoreFaults {
         for counted in self.0.lock().unwrap().values_mut() {
             counted.failing = 0..0;
             counted.is_faulty = false;
+            counted.is_done = false;
+            counted.is_outrun = false;
             counted.hangs = false;
             counted.panics = false;
         }
@@ -76,17 +104,27 @@ impl StoreFaults {
         operations.get(operation).map_or(0, |counted| counted.calls)
     }
 
-    async fn called(&self, operation: &'static str) -> Result<(), StoreError> {
-        let (fails, is_faulty, hangs, panics) = {
+    async fn called(&self, operation: &'static str) -> Result<Fate, StoreError> {
+        let (fails, is_faulty, is_done, hangs, panics) = {
             let mut operations = self.0.lock().unwrap();
             let counted = operations.entry(operation).or_default();
             counted.calls += 1;
             let fails = counted.failing.contains(&(counted.calls - 1));
-            (fails, counted.is_faulty, counted.hangs, counted.panics)
+            let Counted {
+                is_faulty,
+                is_done,
+                hangs,
+                panics,
+                ..
+            } = *counted;
+            (fails, is_faulty, is_done, hangs, panics)
         };
         assert!(!panics, "canary of a panic");
         if hangs {
             return pending().await;
+        }
+        if fails && is_done {
+            return Ok(Fate::AnswerLost);
         }
         if fails && is_faulty {
             return Err(StoreError::Faulty("the test wants it so".into()));
@@ -94,7 +132,7 @@ impl StoreFaults {
         if fails {
             return Err(StoreError::Unavailable("the test wants it so".into()));
         }
-        Ok(())
+        Ok(Fate::Answered)
     }
 }
 
@@ -112,13 +150,20 @@ struct FaultyStore {
 }
 
 macro_rules! with_faults {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty $(, outrun by $faster:ident($($seen:ident),*))?;)*) => {
         #[async_trait]
         impl SessionStore for FaultyStore {
             $(async fn $name(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
-                self.faults.called(stringify!($name)).await?;
+                let fate = self.faults.called(stringify!($name)).await?;
                 let _standing_still = standing_still();
-                self.store.$name($($argument),*).await
+                $(if self.faults.is_outrun(stringify!($name)) {
+                    $faster(&*self.store, $(&$seen),*).await?;
+                })?
+                let answer = self.store.$name($($argument),*).await;
+                match fate {
+                    Fate::Answered => answer,
+                    Fate::AnswerLost => Err(StoreError::Unavailable("its answer is lost".into())),
+                }
             })*
 
             fn subscribe(&self) -> broadcast::Receiver<Notice> {
@@ -128,15 +173,45 @@ macro_rules! with_faults {
     };
 }
 
+/// The same payload again, but it counts as a write.
+async fn written_before(
+    store: &dyn SessionStore,
+    id: &SessionId,
+    version: &i64,
+) -> Result<(), StoreError> {
+    if let Some(present) = store.load_session(*id).await? {
+        let (sealed, expires_at) = (present.sealed, present.expires_at);
+        store
+            .update_session(*id, *version, sealed, expires_at)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The same handle, but older than everything: eight zeros.
+async fn put_before(store: &dyn SessionStore, handle: &NewHandle) -> Result<(), StoreError> {
+    let older = NewHandle {
+        kind: handle.kind,
+        key: handle.key,
+        session: handle.session,
+        sealed: vec![0; 8],
+        expires_at: handle.expires_at,
+        remember_until: handle.remember_until,
+    };
+    store.put_handle(older).await?;
+    Ok(())
+}
+
 with_faults! {
     create_session(session: NewSession, handles: Vec<NewHandle>) -> ();
     load_session(id: SessionId) -> Option<StoredSession>;
-    update_session(id: SessionId, version: i64, sealed: Vec<u8>, expires_at: i64) -> Updated;
+    update_session(id: SessionId, version: i64, sealed: Vec<u8>, expires_at: i64) -> Updated,
+        outrun by written_before(id, version);
     touch_session(id: SessionId, expires_at: i64) -> ();
     end_session(id: SessionId, reason: &str, remember_until: i64) -> Option<StoredSession>;
     sessions_of_provider_session(provider_session: KeyHash) -> Vec<SessionId>;
     sessions_of_subject(subject: KeyHash) -> Vec<SessionId>;
-    put_handle(handle: NewHandle) -> bool;
+    put_handle(handle: NewHandle) -> bool, outrun by put_before(handle);
     find(kind: HandleKind, key: KeyHash, now: i64) -> Option<(Handle, Option<StoredSession>)>;
     take_handle(kind: HandleKind, key: KeyHash, mark: &[u8], now: i64) -> Taken;
     peek_handle(kind: HandleKind, key: KeyHash) -> Option<Handle>;
