@@ -44,6 +44,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measure what the design has bars for, and print one table
+    Bench(commands::bench::Arguments),
     /// Build the frontend into `dist/` and the two servers
     Build(commands::build::Arguments),
     /// Build and start everything for a person to sign in; Ctrl-C stops it
@@ -84,6 +86,7 @@ fn called_as(arguments: &[OsString], name: &str) -> bool {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let context = Context::new()?;
     let outcome = match cli.command {
+        Command::Bench(arguments) => commands::bench::run(&context, &arguments),
         Command::Build(arguments) => commands::build::run(&context, &arguments),
         Command::Demo(arguments) => commands::demo::run(&context, &arguments),
         Command::Dev(arguments) => commands::dev::run(&context, &arguments),

@@ -164,6 +164,22 @@ impl<'a> Services<'a> {
         Ok(())
     }
 
+    /// The process of a running program.
+    pub(crate) fn process(&self, name: &str) -> Option<u32> {
+        let service = self.running.iter().find(|service| service.name == name)?;
+        Some(service.group)
+    }
+
+    /// Ends one program and its children, and leaves the others.
+    pub(crate) fn stop_one(&mut self, name: &str) {
+        let (chosen, others) = std::mem::take(&mut self.running)
+            .into_iter()
+            .partition(|service| service.name == name);
+        self.running = chosen;
+        self.stop();
+        self.running = others;
+    }
+
     /// Ends all programs and their children, first kindly.
     pub(crate) fn stop(&mut self) {
         for service in &self.running {
@@ -322,6 +338,19 @@ mod tests {
             reader.join().unwrap();
         }
         assert!(services.running.is_empty());
+    }
+
+    #[test]
+    fn stopping_one_leaves_the_others() {
+        let context = Context::for_test();
+        let mut services = Services::new(&context);
+        for name in ["test one", "test other"] {
+            let mut command = shell("exec sleep 600");
+            services.start(name, &mut command, None, false).unwrap();
+        }
+        services.stop_one("test one");
+        assert_eq!(services.process("test one"), None);
+        assert!(services.process("test other").is_some());
     }
 
     #[test]

@@ -225,7 +225,11 @@ pub(crate) fn start_streamlit(
 
 /// A program with a known environment, in a folder without a `.env`.
 fn program(path: &Path, folder: &Path) -> Command {
-    let mut command = Command::new(path);
+    in_known_environment(Command::new(path), folder)
+}
+
+/// Of the shell's environment only what any program needs, and `folder` to work in.
+pub(crate) fn in_known_environment(mut command: Command, folder: &Path) -> Command {
     command.current_dir(folder).env_clear();
     command.envs(
         INHERITED
