@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from harness.waiting import wait_until
+from harness.wishes import SHORT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Frame, Request
@@ -78,7 +79,11 @@ _LONG: Final = 16
 @pytest.fixture
 def stack(start_stack: StartStack, stranger: Stranger) -> Stack:
     stranger.serve("/spy", SPY)
-    return start_stack(app="spied", app_env={"SPY_URL": f"{stranger.cross_site}/spy"})
+    return start_stack(
+        app="spied",
+        app_env={"SPY_URL": f"{stranger.cross_site}/spy"},
+        access_token_seconds=SHORT,
+    )
 
 
 def test_a_component_of_another_site_reads_and_hears_nothing(
@@ -192,8 +197,9 @@ IN_REDIRECTS: Final = {"code", "state", "nonce"}
 
 
 def sign_in(tab: Tab) -> None:
-    """With a second access token."""
+    """With a second access token, from a refresh."""
     tab.sign_in("ada")
+    tab.lets_time_pass()
     tab.press("Fresh token")
     tab.reads("Fresh")
 
@@ -215,6 +221,8 @@ def canaries(visitor: Visitor) -> dict[str, str]:
         found |= {f"{name} {number}": said[name] for name in kept if name in said}
     kinds = {name.split()[0] for name in found}
     assert kinds == {"verifier", "grant", "access_token", "cookie", *IN_REDIRECTS}
+    tokens = {value for name, value in found.items() if name.startswith("access_token")}
+    assert len(tokens) >= 2, "there was no refresh"
     assert all(isinstance(value, str) and len(value) >= _LONG for value in found.values())
     return found
 
