@@ -73,6 +73,8 @@ def answers(*, status: int = 200, body: bytes, headers: dict[str, str] | None = 
 def whole(session: Session) -> None:
     """Everything of a session that an app may look at, and Streamlit send to a browser."""
     user = session.user
+    assert user.sub, "nobody is somebody"
+    assert user.issuer
     shown = [user.name, user.email, user.picture, user.sub, user.issuer, repr(session)]
     shown += [*session.roles, *session.scopes, *session.permissions]
     for text in shown:
@@ -127,6 +129,8 @@ def test_any_answer_of_any_path_is_survived(
 
 
 @given(body=one_thing_changed(REDEEMED))
+@example(body=changed(REDEEMED, ("user", "sub"), ""))
+@example(body=changed(REDEEMED, ("user", "issuer"), ""))
 @example(body=changed(REDEEMED, ("user", "name"), "\ud800"))
 @example(body=changed(REDEEMED, ("user", "claims"), {"a": "\ud800"}))
 @example(body=changed(REDEEMED, ("user", "claims"), {"a": float("nan")}))

@@ -14,6 +14,7 @@ from companion import START, FakeCompanion, Person, error, unreachable
 from streamlit_component_auth0 import (
     CompanionUnavailable,
     ForeignOrigin,
+    NotSignedIn,
     Session,
     SessionEnded,
     TokenRefused,
@@ -269,6 +270,45 @@ def test_async_clients_are_pinned_too(companion: FakeCompanion) -> None:
 
     anyio.run(run)
     assert ["authorization" in request.headers for request in seen] == [True, False]
+
+
+def test_another_origin_raises_in_asynchronous_code_too(companion: FakeCompanion) -> None:
+    """G13: the clients' own check, and that of an `Auth` in a client of one's own."""
+    session = session_of(companion)
+    transport, seen = answering()
+
+    async def run() -> None:
+        async with session.async_api(API, transport=transport) as client:
+            with pytest.raises(ForeignOrigin):
+                await client.get("https://evil.example/", auth=None)
+        async with httpx.AsyncClient(transport=transport, auth=session.auth(API)) as client:
+            with pytest.raises(ForeignOrigin):
+                await client.get("https://evil.example/")
+
+    anyio.run(run)
+    assert not seen
+
+
+def test_no_client_sends_anything_after_the_end_of_the_session(companion: FakeCompanion) -> None:
+    sign_in = companion.sign_in()
+    sign_in.observe(companion.signed_in_event(sign_in, companion.open_session()))
+    session = sign_in.session
+    assert session is not None
+    transport, seen = answering()
+    # Headers in a dict: such a client is not cached, and so not closed with the login.
+    client = session.api(API, transport=transport, headers={"x": "y"})
+    async_client = session.async_api(API, transport=transport)
+    sign_in.sign_out()
+
+    async def run() -> None:
+        async with async_client:
+            await async_client.get("/", auth=None)
+
+    with pytest.raises(NotSignedIn):
+        client.get("/", auth=None)
+    with pytest.raises(NotSignedIn):
+        anyio.run(run)
+    assert not seen
 
 
 def test_the_client_is_cached_and_closed_with_the_login(companion: FakeCompanion) -> None:
