@@ -22,6 +22,7 @@ APPS = sorted(
 def at(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.syspath_prepend(request.param.parent)
     monkeypatch.setenv("REMOTE_API_BASE_URL", "http://localhost:8888")
+    monkeypatch.setenv("SPY_URL", "http://localhost:8889")
     # Some of the apps put their own in its place, and this process runs other tests too.
     monkeypatch.setattr(BackChannel, "_exchange", BackChannel._exchange)
     return AppTest.from_file(str(request.param), default_timeout=60)
