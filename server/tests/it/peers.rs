@@ -2,6 +2,7 @@
 //! peer's mistake shares with a test of ours stands there; here is the rest, by kind.
 
 mod bearer;
+mod claims;
 mod cookies;
 mod parameters;
 mod paths;

@@ -109,3 +109,48 @@ async fn no_spelling_of_a_place_to_return_to_leads_elsewhere() {
     // Paths of ours with strange names, which are no page.
     assert!(ends.len() < 8, "{ends:#?}");
 }
+
+// A43: the other end. The dev tenant is what people develop against: it must not be laxer
+// than the provider that they go live with.
+#[tokio::test]
+async fn the_dev_tenant_sends_nobody_to_an_address_that_is_not_registered_letter_by_letter() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let honest = browser.begin_page().await;
+    for wrong in [
+        "http://localhost:3001@evil.test/api/auth/callback",
+        "http://user@localhost:3001/api/auth/callback",
+        "http://localhost:3001/x/..;/api/auth/callback",
+        "http://localhost:3001/x/../api/auth/callback",
+        "http://localhost:3001/%61pi/auth/callback",
+        "http://localhost:3001//api/auth/callback",
+        "http://localhost:3001/api/auth/callback#x",
+        "http://localhost:3001/api/auth/callback?x",
+        "http://localhost:3001/api/auth/callback%00",
+        "http://localhost:3001/api/auth/callback.evil.test",
+        "http://localhost.evil.test:3001/api/auth/callback",
+        "http://localhost:30010/api/auth/callback",
+        "HTTP://localhost:3001/api/auth/callback",
+        "http://localhost:3001\\@evil.test/api/auth/callback",
+        " http://localhost:3001/api/auth/callback",
+        "//localhost:3001/api/auth/callback",
+        "/api/auth/callback",
+        "*",
+        "",
+    ] {
+        let mut request = honest.clone();
+        let kept = honest.query_pairs().into_owned();
+        let kept = kept.filter(|(name, _)| name != "redirect_uri");
+        let pairs: Vec<_> = kept
+            .chain([("redirect_uri".to_owned(), wrong.to_owned())])
+            .collect();
+        request.query_pairs_mut().clear().extend_pairs(&pairs);
+        let answer = browser.provider.open(&request).await;
+        assert!(
+            answer.status.is_client_error(),
+            "{wrong}: {}",
+            answer.status
+        );
+        assert!(!answer.headers.contains_key("location"), "{wrong}");
+    }
+}
