@@ -231,6 +231,12 @@ mod tests {
     }
 
     #[test]
+    fn the_ledger_of_this_checkout_has_every_number_and_no_mistake() {
+        let ledger = Ledger::read(Workspace::locate().unwrap().root());
+        assert_eq!(ledger.problems, [""; 0]);
+    }
+
+    #[test]
     fn a_complete_chapter_has_no_problems() {
         assert_eq!(problems(&complete()), [""; 0]);
     }
