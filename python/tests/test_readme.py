@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 import streamlit_component_auth0 as auth0
 from streamlit_component_auth0 import SignOutReason, testing
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 (GOODBYE,) = [snippet for snippet in SNIPPETS if "def goodbye" in snippet]
 (CACHING,) = [snippet for snippet in SNIPPETS if "whoever_came_first" in snippet]
@@ -80,3 +81,11 @@ def test_the_versions_with_known_holes_are_named() -> None:
     versions = README.split("## Versions")[1]
     assert "1.54" in versions
     assert {"CVE-2026-33682", "CVE-2026-48818"} <= set(re.findall(r"CVE-[0-9-]+", versions))
+
+
+def test_each_check_names_a_test_that_exists() -> None:
+    rows = re.findall(r"`(test_\w+\.py)::(\w+)`", (ROOT / "CHECKS.md").read_text(encoding="utf-8"))
+    assert len(rows) > 60
+    for file, name in rows:
+        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert f"def {name}(" in source, f"{file}::{name}"
