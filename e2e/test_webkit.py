@@ -1,7 +1,8 @@
 """The same login in WebKit, the engine of Safari (catalogue D01, D39).
 
 It keeps no `Secure` cookie of http://localhost: in the frame of another site the handoff alone
-signs a person in, for that page, so a reload is asked for on one site only.
+signs a person in, for that page (measured: signed out after a reload, which is therefore asked
+for on one site only).
 """
 
 from __future__ import annotations
