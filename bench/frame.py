@@ -14,14 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
 from harness_path import fresh_folder
+
+from playwright.sync_api import Page, Request, expect, sync_playwright
+
 from harness import chromium, paths
 from harness.ports import free_port
 from harness.program import Program
 from harness.stack import Stack
 from harness.visitor import Tab, Visitor
 from harness.wishes import Wishes
-from playwright.sync_api import Page, Request, expect, sync_playwright
-
 from report import Report
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ if (location.pathname === "/streamlit") window.benchButton = new Promise((drawn,
     // The style sheet shows the button by the root's state.
     if (!document.querySelector('[data-state="signed-out"] [data-testid="login-button"]')) return;
     watch.disconnect();
-    requestAnimationFrame(() => setTimeout(() => drawn(performance.timeOrigin + performance.now())));
+    const now = () => performance.timeOrigin + performance.now();
+    requestAnimationFrame(() => setTimeout(() => drawn(now())));
   });
   watch.observe(document, { childList: true, subtree: true, attributes: true });
   setTimeout(() => fail(new Error("no button in a minute")), 60_000);
@@ -119,7 +121,7 @@ class HostPage:
         class Handler(BaseHTTPRequestHandler):
             """One page for every path."""
 
-            def do_GET(self) -> None:  # noqa: N802 (the name that http.server calls)
+            def do_GET(self) -> None:
                 """The page."""
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html")

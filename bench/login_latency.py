@@ -11,12 +11,13 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from harness_path import BENCH, fresh_folder
+
+from playwright.sync_api import expect, sync_playwright
+
 from harness import chromium
 from harness.stack import Stack
 from harness.visitor import Visitor, enter_password
 from harness.wishes import Wishes
-from playwright.sync_api import expect, sync_playwright
-
 from report import Report
 from watching import Watch
 
@@ -79,9 +80,7 @@ def main() -> None:
     folder = fresh_folder("login")
     marks = folder / "marks.jsonl"
     marks.touch()
-    wishes = Wishes(
-        app=str(BENCH / "apps" / "latency_app"), app_env={"BENCH_MARKS": str(marks)}
-    )
+    wishes = Wishes(app=str(BENCH / "apps" / "latency_app"), app_env={"BENCH_MARKS": str(marks)})
     stack = Stack(wishes, folder)
     try:
         stack.start()

@@ -11,12 +11,13 @@ import subprocess
 from typing import TYPE_CHECKING, Final
 
 from harness_path import BENCH, fresh_folder
+
+from playwright.sync_api import expect, sync_playwright
+
 from harness import chromium, paths
 from harness.ports import free_port
 from harness.program import Program, environment
 from harness.visitor import enter_password
-from playwright.sync_api import expect, sync_playwright
-
 from report import Report
 from watching import Watch
 

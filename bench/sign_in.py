@@ -1,6 +1,6 @@
 """Signs somebody in at a page that the dev tenant guards, as a browser without scripts does.
 
-    sign_in.py URL FILE       writes the `Cookie` line that opens URL from now on
+sign_in.py URL FILE       writes the `Cookie` line that opens URL from now on
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ use crate::tools::python::{self, Purpose};
 const SHOWN: usize = 120;
 
 /// Where Python is.
-const FOLDERS: [&str; 2] = ["python", "e2e"];
+const FOLDERS: [&str; 3] = ["python", "e2e", "bench"];
 
 /// The environment with the test tools.
 pub(crate) fn environment(context: &Context, _: &Step) -> anyhow::Result<Verdict> {
