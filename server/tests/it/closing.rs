@@ -174,3 +174,52 @@ async fn a_second_signal_ends_the_process_at_once() {
     );
     assert!(cut.await.unwrap().is_err());
 }
+
+// A code that was sent and whose tokens nobody took: the provider may have them, we do not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_in_the_middle_of_a_login_leaves_no_half_session() {
+    let world = world().await;
+    let companion = Companion::start(&world);
+    let handoff = Handoff::new(&world);
+    let callback = companion.callback(&world, &handoff).await;
+    let again = callback.try_clone().unwrap();
+    let cut = tokio::spawn(callback.send());
+    code_is_sent(&world).await;
+    companion.signal("-KILL");
+    assert!(cut.await.unwrap().is_err());
+    drop(companion);
+    let database = world.directory.path().join("process.db");
+    let sessions = || -> i64 {
+        let database = rusqlite::Connection::open(&database).unwrap();
+        let count = "SELECT count(*) FROM session";
+        database.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(sessions(), 0);
+    // The page is loaded again, at the process that came after it: the code is not sent again,
+    // the frame may begin anew, and that works.
+    let restarted = Companion::start(&world);
+    let path = again.build().unwrap();
+    let mut reloaded = restarted.get(&path.url()[url::Position::BeforePath..]);
+    for (name, value) in path.headers().iter().filter(|(name, _)| *name == COOKIE) {
+        reloaded = reloaded.header(name, value);
+    }
+    let answer = reloaded.send().await.unwrap();
+    assert!(
+        answer
+            .headers()
+            .get(SET_COOKIE)
+            .is_none_or(|cookie| !is_session(cookie))
+    );
+    let journal = world.tenant.journal();
+    assert_eq!(journal.requests_to("token"), 1);
+    assert_eq!(sessions(), 0);
+    let callback = restarted.callback(&world, &Handoff::new(&world)).await;
+    let finished = callback.send().await.unwrap();
+    assert_eq!(finished.status(), StatusCode::SEE_OTHER);
+    assert_eq!(sessions(), 1);
+}
+
+fn is_session(cookie: &http::HeaderValue) -> bool {
+    let cookie = cookie.to_str().unwrap();
+    !cookie.contains("-login-") && !cookie.contains("=;")
+}

@@ -11,6 +11,7 @@ mod host;
 mod jar;
 mod log;
 mod provider;
+mod size;
 mod world;
 
 pub(crate) use self::answer::{Answer, unverified_claims};
@@ -22,6 +23,7 @@ pub(crate) use self::host::Host;
 pub(crate) use self::jar::{Sender, Topology};
 pub(crate) use self::log::CapturedLog;
 pub(crate) use self::provider::SentTo;
+pub(crate) use self::size::sized;
 pub(crate) use self::world::{Exchange, STREAMLIT_ORIGIN, World, eventually};
 
 /// How a test makes the provider misbehave.

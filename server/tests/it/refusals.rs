@@ -213,42 +213,7 @@ async fn an_id_token_that_cannot_be_trusted_signs_nobody_in() {
     }
 }
 
-// E30: nothing is retried, since the code may be spent; the person can begin again.
-#[tokio::test]
-async fn a_token_endpoint_in_trouble_signs_nobody_in_and_is_asked_once() {
-    let faults: [(&str, u16, Fault); 8] = [
-        ("invalid_grant", 502, |plan| {
-            plan.token.error = Some("invalid_grant".into());
-        }),
-        ("invalid_client", 502, |plan| {
-            plan.token.error = Some("invalid_client".into());
-        }),
-        ("400", 502, |plan| {
-            plan.token.status = Some(400);
-            plan.token.error = Some("invalid_request".into());
-        }),
-        ("429", 503, |plan| plan.token.status = Some(429)),
-        ("500", 503, |plan| plan.token.status = Some(500)),
-        ("503", 503, |plan| plan.token.status = Some(503)),
-        ("HTML", 502, |plan| plan.token.html = true),
-        ("no access token", 502, |plan| {
-            plan.token.body = claims(&json!({"access_token": null}));
-        }),
-    ];
-    for (what, status, fault) in faults {
-        let attempt = Attempt::with(fault).await;
-        let answer = attempt.run().await;
-        let code = if status == 502 {
-            "provider_error"
-        } else {
-            "provider_unavailable"
-        };
-        answer.assert_page(status, code);
-        assert_eq!(attempt.code_requests(), 1, "{what}");
-        attempt.assert_nothing_came_of(&answer, what).await;
-    }
-}
-
+// E30; all its other rows are in `faults::token_endpoint`.
 #[tokio::test]
 async fn a_token_endpoint_that_never_answers_gives_503_after_the_deadline() {
     let attempt = Attempt::with(|plan| plan.token.hang = true).await;

@@ -17,7 +17,7 @@ async fn login_at_a_provider_ahead(seconds: i64) -> (World, Answer) {
     let its_now = world.clock.seconds() + seconds;
     let times = members(&json!({ "iat": its_now, "auth_time": its_now, "exp": its_now + 600 }));
     world.tenant.faults().set(|plan| {
-        plan.id_token.claims = times.clone();
+        plan.id_token.claims.clone_from(&times);
         plan.access_token.claims = times;
     });
     let answer = world.browser().page_login("ada").await;

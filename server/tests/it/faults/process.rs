@@ -1,6 +1,6 @@
 //! A process that is short of something: descriptors (E44), a log (E61).
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -120,9 +120,8 @@ async fn a_log_on_a_full_disk_is_lost_and_nobody_is_turned_away() {
 #[tokio::test]
 async fn a_log_that_nobody_reads_any_more_is_lost_and_nobody_is_turned_away() {
     let world = World::new().await;
-    let null = Stdio::from(File::open("/dev/null").unwrap());
     let process = talkative(&world)
-        .stdout(null)
+        .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn();
     let mut process = Unheard(process.unwrap());

@@ -12,6 +12,9 @@ use tokio::time::Instant;
 use super::strange_provider::{METADATA, Reply, StrangeProvider};
 use crate::harness::{Answer, CapturedLog, World};
 
+/// Longer than we leave a provider alone that fails again and again.
+const PAUSE: i64 = 40;
+
 async fn world_of(issuer: &str) -> World {
     World::with(&[
         ("AUTH0_ISSUER_BASE_URL", issuer),
@@ -56,7 +59,7 @@ async fn a_companion_starts_without_its_provider_and_serves_whoever_is_signed_in
     browser.ticket(&someone.host).await.ok();
     world.tenant.faults().reset();
     // The pause after a few failures.
-    world.clock.advance(40);
+    world.clock.advance(PAUSE);
     let login = visitor.page_login("grace").await;
     assert_eq!(login.header("location"), "/signed-in");
     visitor.page_get("/readyz").await.ok();
@@ -104,19 +107,20 @@ async fn a_provider_that_goes_down_takes_logins_and_refreshes_only() {
     someone.host.session(someone.grant()).await.ok();
     browser.begin_page().await;
     world.tenant.faults().reset();
-    world.clock.advance(40);
+    world.clock.advance(PAUSE);
     someone.host.token(someone.grant()).await.ok();
 }
 
 // E03
 #[tokio::test]
 async fn statuses_of_a_provider_in_trouble_are_unavailability() {
+    let provider = StrangeProvider::start().await;
+    let world = world_of(&provider.issuer()).await;
     for status in [
         "500 x", "502 x", "503 x", "429 x", "404 x", "403 x", "204 x",
     ] {
-        let provider = StrangeProvider::start().await;
         provider.answers(METADATA, Reply::of(status, "text/plain", ""));
-        let world = world_of(&provider.issuer()).await;
+        world.clock.advance(PAUSE);
         login_is_refused(&world, status, 503, "provider_unavailable").await;
     }
 }
@@ -221,13 +225,14 @@ fn utf_16(text: &str) -> Vec<u8> {
     units.flat_map(u16::to_le_bytes).collect()
 }
 
-/// A gigabyte of spaces and an object, zipped.
-fn gzip_bomb() -> Vec<u8> {
+/// Sixty-four megabytes of spaces and good metadata, zipped: whoever unpacks it begins a login.
+fn gzip_bomb(metadata: &str) -> Vec<u8> {
     use std::io::Write as _;
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     for _ in 0..64 {
-        bomb.write_all(&[b' '; 1 << 20]).unwrap();
+        bomb.write_all(&vec![b' '; 1 << 20]).unwrap();
     }
+    bomb.write_all(metadata.as_bytes()).unwrap();
     bomb.finish().unwrap()
 }
 
@@ -241,7 +246,7 @@ async fn what_is_no_metadata_begins_no_login() {
     let zipped = [
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n\r\n"
             .to_vec(),
-        gzip_bomb(),
+        gzip_bomb(&good),
     ]
     .concat();
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
@@ -281,7 +286,7 @@ async fn what_is_no_metadata_begins_no_login() {
         assert!(answer.set_cookies().is_empty(), "{what}");
         // The same companion, as soon as the provider behaves.
         provider.answers(METADATA, Reply::json(good.as_str()));
-        world.clock.advance(40);
+        world.clock.advance(PAUSE);
         world.browser().begin_page().await;
     }
     // Two endless bodies, each cut at a megabyte and what the kernel had on its way.
@@ -319,6 +324,7 @@ async fn good_metadata_is_taken_whatever_surrounds_it() {
 #[tokio::test]
 async fn no_redirect_of_the_metadata_is_followed() {
     let provider = StrangeProvider::start().await;
+    let world = world_of(&provider.issuer()).await;
     let elsewhere = provider.url("/elsewhere");
     let itself = provider.url(METADATA);
     provider.answers("/elsewhere", Reply::json(provider.metadata().to_string()));
@@ -333,7 +339,7 @@ async fn no_redirect_of_the_metadata_is_followed() {
     ] {
         for status in ["301 x", "302 x", "303 x", "307 x", "308 x"] {
             provider.answers(METADATA, Reply::redirect(status, target));
-            let world = world_of(&provider.issuer()).await;
+            world.clock.advance(PAUSE);
             login_is_refused(&world, target, 502, "provider_error").await;
         }
     }
@@ -345,6 +351,7 @@ async fn no_redirect_of_the_metadata_is_followed() {
 #[tokio::test]
 async fn metadata_with_one_thing_wrong_begins_no_login() {
     let provider = StrangeProvider::start().await;
+    let world = world_of(&provider.issuer()).await;
     for (member, value) in [
         ("issuer", json!("https://evil.test/")),
         ("issuer", json!(provider.url("/other/"))),
@@ -371,7 +378,7 @@ async fn metadata_with_one_thing_wrong_begins_no_login() {
         let mut metadata = provider.metadata();
         metadata[member] = value.clone();
         provider.answers(METADATA, Reply::json(metadata.to_string()));
-        let world = world_of(&provider.issuer()).await;
+        world.clock.advance(PAUSE);
         let what = format!("{member} {value}");
         login_is_refused(&world, &what, 502, "provider_error").await;
         let ready = world.browser().page_get("/readyz").await;

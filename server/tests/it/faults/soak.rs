@@ -13,11 +13,13 @@ use crate::harness::{Handoff, Host, World, claim_body};
 use crate::hostile_clients::Companion;
 
 const BASE: &str = "http://localhost:3001";
-/// Logins between two looks; the first look is not counted: allocators and caches fill.
+/// Logins between two looks.
 const ROUND: usize = 400;
-const ROUNDS: usize = 6;
-/// In all rounds together.
-const MOST_GROWTH_KIB: u64 = 4 * 1024;
+const ROUNDS: usize = 7;
+/// So many rounds allocators and caches take to fill.
+const FILLING: usize = 3;
+/// In all rounds after those together.
+const MOST_GROWTH_KIB: u64 = 1024;
 
 struct Person<'a> {
     companion: &'a Companion,
@@ -35,8 +37,9 @@ impl Person<'_> {
         request.body(body).send().await.unwrap()
     }
 
-    /// Signs in by popup, claims in the frame, and signs out or stays.
-    async fn comes_and_goes(&self, world: &World, leaves: bool) {
+    /// Signs in by popup, claims in the frame, and signs out or stays; false if the machine was
+    /// too busy for the store's deadline.
+    async fn comes_and_goes(&self, world: &World, leaves: bool) -> bool {
         let handoff = Handoff::new(world);
         let form = format!("handoff_challenge={}", handoff.challenge());
         let kind = "application/x-www-form-urlencoded";
@@ -51,11 +54,17 @@ impl Person<'_> {
             .send()
             .await
             .unwrap();
+        if finished.status() == StatusCode::SERVICE_UNAVAILABLE {
+            return false;
+        }
         assert_eq!(finished.status(), StatusCode::SEE_OTHER);
         let claim = claim_body(&handoff, &Host::new(world)).to_string();
         let claimed = self
             .post("/api/auth/handoff", "application/json", claim, "")
             .await;
+        if claimed.status() == StatusCode::SERVICE_UNAVAILABLE {
+            return false;
+        }
         assert_eq!(claimed.status(), StatusCode::OK);
         if leaves {
             let frame = cookies(&claimed);
@@ -63,8 +72,9 @@ impl Person<'_> {
             let left = self
                 .post("/api/auth/logout", "application/json", body, &frame)
                 .await;
-            assert_eq!(left.status(), StatusCode::OK);
+            return left.status() == StatusCode::OK;
         }
+        true
     }
 }
 
@@ -78,9 +88,6 @@ fn cookies(answer: &Response) -> String {
 #[ignore = "minutes in a debug build: run it by name"]
 async fn memory_and_descriptors_stay_flat_over_thousands_of_logins() {
     let world = World::new().await;
-    world
-        .clock
-        .advance(SystemClock.now().seconds() - world.clock.seconds());
     let companion = Companion::start(&world, &[("RATE_LIMIT_PER_MINUTE", "off")]);
     let client = Client::builder().redirect(redirect::Policy::none());
     let client = client.build().unwrap();
@@ -88,20 +95,24 @@ async fn memory_and_descriptors_stay_flat_over_thousands_of_logins() {
         companion: &companion,
         client: &client,
     };
-    let mut looks = Vec::new();
-    for round in 0..=ROUNDS {
+    let (mut looks, mut late) = (Vec::new(), 0);
+    for round in 1..=ROUNDS {
+        let real = SystemClock.now().seconds();
+        world.clock.advance(real - world.clock.seconds());
         for number in 0..ROUND {
-            person.comes_and_goes(&world, number % 2 == 0).await;
+            late += usize::from(!person.comes_and_goes(&world, number % 2 == 0).await);
         }
         let process = &companion.started.process;
         let (resident, descriptors) = (companion.resident(), open_descriptors(process));
         println!(
             "after {} logins: {resident} KiB, {descriptors} descriptors",
-            (round + 1) * ROUND
+            round * ROUND
         );
         looks.push((resident, descriptors));
     }
-    let (first, last) = (looks[0], looks[ROUNDS]);
+    println!("{late} logins met a deadline of the store");
+    assert!(late < ROUND / 4, "{late}");
+    let (first, last) = (looks[FILLING - 1], looks[ROUNDS - 1]);
     assert!(
         last.0.saturating_sub(first.0) < MOST_GROWTH_KIB,
         "{looks:?}"

@@ -38,7 +38,7 @@ impl Authority {
     }
 
     /// A certificate for 127.0.0.1, changed by the test.
-    fn certify(&self, change: impl FnOnce(&mut CertificateParams)) -> ServerConfig {
+    fn certify(&self, change: impl FnOnce(&mut CertificateParams)) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let mut params = for_loopback();
         change(&mut params);
@@ -51,25 +51,26 @@ fn for_loopback() -> CertificateParams {
     CertificateParams::new(["127.0.0.1".to_owned()]).unwrap()
 }
 
-fn self_signed() -> ServerConfig {
+fn self_signed() -> Arc<ServerConfig> {
     let key = KeyPair::generate().unwrap();
     let certificate = for_loopback().self_signed(&key).unwrap();
     config(certificate.der().clone(), &key)
 }
 
-fn config(certificate: CertificateDer<'static>, key: &KeyPair) -> ServerConfig {
+fn config(certificate: CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
     let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-    ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key.into())
-        .unwrap()
+        .unwrap();
+    Arc::new(config)
 }
 
 /// What listens at the provider's https address.
 enum Listens {
-    Tls(ServerConfig),
+    Tls(Arc<ServerConfig>),
     /// Answers whatever comes with these bytes.
     Says(Vec<u8>),
 }
@@ -85,15 +86,15 @@ async fn start(listens: Listens) -> String {
         while let Ok((mut stream, _)) = listener.accept().await {
             match &listens {
                 Listens::Says(bytes) => {
-                    stream.read(&mut [0; 4096]).await.ok();
+                    let _ = stream.read(&mut [0; 4096]).await;
                     stream.write_all(bytes).await.ok();
                 }
                 Listens::Tls(config) => {
-                    let acceptor = TlsAcceptor::from(Arc::new(config.clone()));
+                    let acceptor = TlsAcceptor::from(Arc::clone(config));
                     let Ok(mut stream) = acceptor.accept(stream).await else {
                         continue;
                     };
-                    stream.read(&mut [0; 4096]).await.ok();
+                    let _ = stream.read(&mut [0; 4096]).await;
                     stream.write_all(answer.as_bytes()).await.ok();
                     stream.shutdown().await.ok();
                 }

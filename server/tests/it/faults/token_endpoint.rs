@@ -109,22 +109,22 @@ fn refused(plan: &mut FaultPlan, status: u16, error: &str) {
 async fn an_error_of_the_token_endpoint_signs_nobody_in_and_is_asked_once() {
     let faults: [(&str, (u16, &str), Fault); 13] = [
         ("400 invalid_grant", UNACCEPTABLE, |plan| {
-            refused(plan, 400, "invalid_grant")
+            refused(plan, 400, "invalid_grant");
         }),
         ("403 invalid_grant", UNACCEPTABLE, |plan| {
-            refused(plan, 403, "invalid_grant")
+            refused(plan, 403, "invalid_grant");
         }),
         ("400 invalid_client", UNACCEPTABLE, |plan| {
-            refused(plan, 400, "invalid_client")
+            refused(plan, 400, "invalid_client");
         }),
         ("401 invalid_client", UNACCEPTABLE, |plan| {
-            refused(plan, 401, "invalid_client")
+            refused(plan, 401, "invalid_client");
         }),
         ("400 invalid_request", UNACCEPTABLE, |plan| {
-            refused(plan, 400, "invalid_request")
+            refused(plan, 400, "invalid_request");
         }),
         ("400 something_new", UNACCEPTABLE, |plan| {
-            refused(plan, 400, "something_new")
+            refused(plan, 400, "something_new");
         }),
         ("400 temporarily_unavailable", UNAVAILABLE, |plan| {
             refused(plan, 400, "temporarily_unavailable");
@@ -134,16 +134,16 @@ async fn an_error_of_the_token_endpoint_signs_nobody_in_and_is_asked_once() {
             plan.token.retry_after = Some(7);
         }),
         ("500", UNAVAILABLE, |plan| {
-            refused(plan, 500, "server_error")
+            refused(plan, 500, "server_error");
         }),
         ("502", UNAVAILABLE, |plan| {
-            refused(plan, 502, "invalid_grant")
+            refused(plan, 502, "invalid_grant");
         }),
         ("503", UNAVAILABLE, |plan| {
-            refused(plan, 503, "invalid_grant")
+            refused(plan, 503, "invalid_grant");
         }),
         ("504", UNAVAILABLE, |plan| {
-            refused(plan, 504, "invalid_grant")
+            refused(plan, 504, "invalid_grant");
         }),
         ("HTML 200", UNACCEPTABLE, |plan| plan.token.html = true),
     ];
