@@ -19,7 +19,7 @@ use super::{Canaries, assert_exchange, every_flow, failing_logins, misplaced_sec
 use crate::commands::command;
 use crate::harness::World;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 const REDIS_PASSWORD: &str = "canary-of-the-password-of-redis-0123456789";
 
 /// A companion whose outputs are read all the time: at this level they would fill a pipe.

@@ -209,6 +209,6 @@ async fn the_audit_log_names_the_address_that_the_nearest_stranger_has() {
         assert_eq!(audited(&world, name, forged).await, "127.0.0.1", "{name}");
     }
     let chain = format!("{forged}, 198.51.100.9");
-    let named = audited(&world, "x-forwarded-for", &chain).await;
-    assert_eq!(named, "198.51.100.9", "what the proxy appended");
+    let client = audited(&world, "x-forwarded-for", &chain).await;
+    assert_eq!(client, "198.51.100.9", "what the proxy appended");
 }

@@ -128,8 +128,8 @@ async fn without_trusted_proxies_no_header_is_believed_on_any_route() {
             "true-client-ip",
             "cf-connecting-ip",
         ];
-        let named = client.saying(names[number % names.len()], forged.clone());
-        named.saying("forwarded", format!("for={forged}"))
+        let forging = client.saying(names[number % names.len()], forged.clone());
+        forging.saying("forwarded", format!("for={forged}"))
     })
     .await;
     assert_not_limited(&Client::at(&world, "192.0.2.2"), &world).await;
