@@ -52,6 +52,8 @@ enum Command {
     Demo(commands::demo::Arguments),
     /// The edit loop: the demo with the frontend rebuilt by Trunk on each save
     Dev(commands::dev::Arguments),
+    /// Look for inputs that break a property, with libFuzzer
+    Fuzz(commands::fuzz::Arguments),
     /// Run every check: formatting, lints, tests, browsers, packages, licences
     Test(commands::test::Arguments),
     /// Runner that Cargo calls for a wasm32 test binary
@@ -90,6 +92,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Build(arguments) => commands::build::run(&context, &arguments),
         Command::Demo(arguments) => commands::demo::run(&context, &arguments),
         Command::Dev(arguments) => commands::dev::run(&context, &arguments),
+        Command::Fuzz(arguments) => commands::fuzz::run(&context, &arguments),
         Command::Test(arguments) => commands::test::run(&context, &arguments),
         Command::WasmTests(arguments) => wasm_tests::run(&context, &arguments),
     };

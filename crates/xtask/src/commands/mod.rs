@@ -4,4 +4,5 @@ pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod demo;
 pub(crate) mod dev;
+pub(crate) mod fuzz;
 pub(crate) mod test;
