@@ -24,7 +24,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
         let config = Config::from_ref(state);
-        Ok(Self::from_parts(&parts.extensions, &parts.headers, &config))
+        let trusted = &config.trusted_proxies;
+        Ok(Self::from_parts(&parts.extensions, &parts.headers, trusted))
     }
 }
 
@@ -32,16 +33,17 @@ impl ClientAddress {
     /// The sender of this request.
     #[must_use]
     pub fn of(request: &Request, config: &Config) -> Self {
-        Self::from_parts(request.extensions(), request.headers(), config)
+        let trusted = &config.trusted_proxies;
+        Self::from_parts(request.extensions(), request.headers(), trusted)
     }
 
-    fn from_parts(extensions: &Extensions, headers: &HeaderMap, config: &Config) -> Self {
+    fn from_parts(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let peer = extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| {
                 info.0.ip().to_canonical()
             });
-        Self(nearest(peer, headers, &config.trusted_proxies))
+        Self(nearest(peer, headers, trusted))
     }
 }
 
@@ -133,6 +135,33 @@ mod tests {
             ("::ffff:203.0.113.9", "203.0.113.9"),
         ] {
             assert_eq!(client("10.0.0.1", hop, &["10.0.0.0/8"]), address);
+        }
+    }
+
+    // E48: what the client sent in a line of its own stands above the proxy's.
+    #[test]
+    fn several_lines_are_one_list() {
+        let mut headers = HeaderMap::new();
+        for line in ["192.0.2.1", "203.0.113.9, 10.0.0.2"] {
+            headers.append("x-forwarded-for", HeaderValue::from_static(line));
+        }
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let nearest = nearest("10.0.0.1".parse().unwrap(), &headers, &trusted);
+        assert_eq!(nearest.to_string(), "203.0.113.9");
+    }
+
+    // On a socket of both families a proxy of IPv4 has an address of IPv6.
+    #[test]
+    fn a_proxy_is_known_by_either_form_of_its_address() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", HeaderValue::from_static("203.0.113.9"));
+        for peer in ["10.0.0.1:1", "[::ffff:10.0.0.1]:1"] {
+            let peer: SocketAddr = peer.parse().unwrap();
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(peer));
+            let client = ClientAddress::from_parts(&extensions, &headers, &trusted);
+            assert_eq!(client.0.to_string(), "203.0.113.9", "{peer}");
         }
     }
 

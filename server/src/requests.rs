@@ -251,7 +251,23 @@ mod tests {
             "sec-purpose",
             "prefetch;prerender"
         )])));
-        assert!(is_prefetch(&headers(&[("purpose", "prefetch")])));
+        for name in ["sec-purpose", "purpose", "x-moz", "x-purpose"] {
+            for looks_ahead in ["prefetch", "preview"] {
+                assert!(is_prefetch(&headers(&[(name, looks_ahead)])), "{name}");
+            }
+        }
         assert!(!is_prefetch(&headers(&[])));
+    }
+
+    #[test]
+    fn a_navigation_is_one_of_a_whole_page_by_all_that_the_browser_says() {
+        let says = |mode, destination| {
+            let metadata = headers(&[("sec-fetch-mode", mode), ("sec-fetch-dest", destination)]);
+            is_document_navigation(&metadata)
+        };
+        assert!(says("navigate", "document"));
+        assert!(!says("navigate", "iframe"));
+        assert!(!says("cors", "document"));
+        assert!(is_document_navigation(&headers(&[])));
     }
 }

@@ -194,3 +194,47 @@ fn parameters(query: &str) -> Vec<(String, String)> {
         .into_owned()
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Lookup;
+
+    fn options(parameters: &[(&str, &str)], anew: bool) -> Vec<(String, String)> {
+        let settings = Lookup::of([
+            ("AUTH0_BASE_URL", "http://localhost:3001"),
+            ("AUTH0_ISSUER_BASE_URL", "https://tenant.eu.auth0.com"),
+            ("AUTH0_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("AUTH0_CLIENT_ID", "client"),
+            ("AUTH0_CLIENT_SECRET", "client-secret"),
+            ("LOGIN_OPTIONS", "prompt,max_age"),
+        ]);
+        let settings = Settings::parse(&settings).unwrap();
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let parameters: Vec<_> = parameters.iter().map(owned).collect();
+        let mut asked = Asked::of(&parameters, &settings);
+        if anew {
+            asked.for_the_person_anew();
+        }
+        asked.options
+    }
+
+    // B70: the provider might obey it in a way of its own, and we could not verify it.
+    #[test]
+    fn a_max_age_that_is_no_number_is_not_sent() {
+        for unreadable in ["soon", "-1", "1.5", "4294967296"] {
+            assert!(options(&[("max_age", unreadable)], false).is_empty());
+        }
+        let sent = options(&[("max_age", "0")], false);
+        assert_eq!(sent, [("max_age".to_owned(), "0".to_owned())]);
+    }
+
+    // Given twice, the provider would have to choose (OpenID Connect Core §3.1.2.1).
+    #[test]
+    fn after_the_hosts_logout_the_person_is_asked_for_once() {
+        let anew = ("prompt".to_owned(), "login".to_owned());
+        assert_eq!(options(&[], true), [anew]);
+        let own = ("prompt".to_owned(), "select_account".to_owned());
+        assert_eq!(options(&[("prompt", "select_account")], true), [own]);
+    }
+}

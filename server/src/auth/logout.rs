@@ -292,3 +292,31 @@ async fn sealed_to_us(
     sealed.extend(sessions.sealed_to_us(HandleKind::SignOutKey, &key).await?);
     Ok(sealed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(issuer: &str) -> Option<String> {
+        let issuer = Url::parse(issuer).unwrap();
+        let back = Url::parse("https://login.example.org/").unwrap();
+        auth0_logout_url(&issuer, "client", &back).map(Into::into)
+    }
+
+    #[test]
+    fn the_logout_page_of_older_auth0_tenants_is_auth0s_only() {
+        assert_eq!(
+            at("https://tenant.eu.auth0.com/").as_deref(),
+            Some(
+                "https://tenant.eu.auth0.com/v2/logout?client_id=client&returnTo=https%3A%2F%2Flogin.example.org%2F"
+            )
+        );
+        for other in [
+            "https://idp.example.org/",
+            "https://eu-auth0.com/",
+            "https://auth0.com.example.org/",
+        ] {
+            assert_eq!(at(other), None, "{other}");
+        }
+    }
+}

@@ -212,3 +212,135 @@ fn is_cookie_id(id: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
+
+#[cfg(test)]
+mod tests {
+    use oidc::SystemRandom;
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::config::Lookup;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    const NOW: i64 = 1_800_000_000;
+
+    fn transactions() -> Transactions {
+        let settings = Lookup::of([
+            ("AUTH0_BASE_URL", "http://localhost:3001"),
+            ("AUTH0_ISSUER_BASE_URL", "https://tenant.eu.auth0.com"),
+            ("AUTH0_SECRET", SECRET),
+            ("AUTH0_CLIENT_ID", "client"),
+            ("AUTH0_CLIENT_SECRET", "client-secret"),
+        ]);
+        let settings = Arc::new(Settings::parse(&settings).unwrap());
+        let keys = KeyRing::derive(&[SecretString::from(SECRET)], "transaction").unwrap();
+        Transactions::new(keys, CookiePolicy::new(&settings), settings)
+    }
+
+    impl Transactions {
+        /// The sealed cookie of this name that holds the login of `state`.
+        fn sealed(&self, id: &str, state: &str, begun: i64, return_to: Option<String>) -> String {
+            let sealed = Sealed {
+                s: state.into(),
+                n: "nonce".into(),
+                v: "verifier".into(),
+                h: None,
+                r: return_to,
+                m: None,
+                a: Vec::new(),
+                p: None,
+                t: begun,
+            };
+            let payload = serde_json::to_vec(&sealed).unwrap();
+            URL_SAFE_NO_PAD.encode(self.keys.seal([7; 12], id.as_bytes(), &payload))
+        }
+
+        /// What a new login sets in a browser that has these cookies.
+        fn set_beside(&self, cookies: &[(String, String)]) -> Vec<String> {
+            let request = PreparedAuthorizationRequest {
+                url: "https://tenant.eu.auth0.com/authorize".parse().unwrap(),
+                state: RequestState::new("the new one".into()),
+                nonce: Nonce::new("nonce".into()),
+                code_verifier: CodeVerifier::new("verifier".into()),
+            };
+            let headers = headers(cookies);
+            let set = self.begin(&request, Wanted::default(), &headers, &SystemRandom, NOW);
+            set.iter()
+                .map(|line| line.to_str().unwrap().into())
+                .collect()
+        }
+    }
+
+    fn headers(cookies: &[(String, String)]) -> HeaderMap {
+        let line: Vec<_> = cookies
+            .iter()
+            .map(|(id, value)| format!("component-auth0-login-{id}={value}"))
+            .collect();
+        let mut headers = HeaderMap::new();
+        headers.insert("cookie", line.join("; ").parse().unwrap());
+        headers
+    }
+
+    // E50, splice: each of the two checks alone, since they cover for each other.
+    #[test]
+    fn a_transaction_opens_under_its_own_name_and_for_its_own_state_only() {
+        let transactions = transactions();
+        let (one, other) = (cookie_id("one"), cookie_id("other"));
+        let value = transactions.sealed(&one, "one", NOW, None);
+        assert!(transactions.open(&one, &value, NOW).is_some());
+        assert!(transactions.open(&other, &value, NOW).is_none());
+        let sent = headers(&[(one.clone(), value)]);
+        assert!(transactions.find(&sent, "one", NOW).is_some());
+        let mixed = transactions.sealed(&one, "other", NOW, None);
+        let sent = headers(&[(one, mixed)]);
+        assert!(transactions.find(&sent, "one", NOW).is_none());
+        assert!(transactions.find(&sent, "other", NOW).is_none());
+    }
+
+    // E50: no work for a cookie that none of ours can be.
+    #[test]
+    fn a_transaction_of_more_than_two_kilobytes_is_not_opened() {
+        let transactions = transactions();
+        let id = cookie_id("state");
+        let padded = |length| Some("x".repeat(length));
+        let short = transactions.sealed(&id, "state", NOW, padded(1_000));
+        assert!(transactions.open(&id, &short, NOW).is_some());
+        let long = transactions.sealed(&id, "state", NOW, padded(2_000));
+        assert!(transactions.open(&id, &long, NOW).is_none());
+    }
+
+    // A34: in whatever order the browser sends them.
+    #[test]
+    fn of_too_many_logins_the_oldest_ends_and_those_that_are_over_end_as_well() {
+        let transactions = transactions();
+        let cookie = |state: &str, begun| {
+            let id = cookie_id(state);
+            let value = transactions.sealed(&id, state, begun, None);
+            (id, value)
+        };
+        let mut cookies: Vec<_> = (0..8)
+            .map(|age| cookie(&format!("state {age}"), NOW - age))
+            .collect();
+        let set = transactions.set_beside(&cookies);
+        assert_eq!(set.len(), 2, "{set:?}");
+        assert!(set[0].contains(&cookies[7].0) && set[0].contains("Max-Age=0"));
+        cookies.truncate(2);
+        cookies.push(cookie("over", NOW - LIFETIME_SECONDS));
+        cookies.push((cookie_id("broken"), "nothing".into()));
+        let set = transactions.set_beside(&cookies);
+        assert_eq!(set.len(), 3, "{set:?}");
+        for (line, (id, _)) in set.iter().zip(&cookies[2..]) {
+            assert!(line.contains(id) && line.contains("Max-Age=0"), "{line}");
+        }
+    }
+
+    // Whoever can plant a cookie cannot make us write a name of theirs into a header.
+    #[test]
+    fn a_cookie_whose_name_is_none_of_ours_is_left_alone() {
+        let foreign = [
+            ("of-an-app-of-our-host".to_owned(), "x".to_owned()),
+            (String::new(), "x".to_owned()),
+        ];
+        assert_eq!(transactions().set_beside(&foreign).len(), 1);
+    }
+}

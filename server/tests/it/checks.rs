@@ -2,3 +2,32 @@
 //! has them all): each test fails when the check that it names is taken out.
 
 mod endings;
+mod login;
+mod provider_logout;
+mod records;
+mod tickets;
+
+use server::serve::serve;
+use tokio::net::TcpListener;
+
+use crate::harness::{StoreFaults, World};
+
+/// Access tokens live five minutes; the companion's store fails where a test wants it.
+async fn faulty() -> (World, StoreFaults) {
+    let world = World::with_tenant(&[], |mut sheet| {
+        sheet.apis[0].token_seconds = 300;
+        sheet
+    })
+    .await;
+    let faults = StoreFaults::default();
+    let world = world.behind(|store| faults.before(store));
+    (world, faults)
+}
+
+/// Runs the companion from the signal on, until it has ended.
+async fn ends_in_good_order(world: &World) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    world.state.closing().begin();
+    let served = serve(listener, world.app.clone(), world.state.closing());
+    served.await.unwrap();
+}

@@ -331,3 +331,38 @@ pub async fn permissions_of(
         Err(VerificationError::Invalid(_)) => Some(Vec::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A host may ask for as many scopes as there are subsets: the session must not grow with it.
+    #[test]
+    fn a_session_caches_few_tokens_and_its_own_is_always_among_them() {
+        let mut tokens = Vec::new();
+        let mut got = |scope: Option<String>| {
+            let wish = Wish {
+                scope: scope.clone(),
+                ..Wish::any()
+            };
+            let fresh = CachedAccessToken {
+                audience: None,
+                requested_scope: scope,
+                token: "token".into(),
+                issued_at: 0,
+                expires_at: 300,
+                scope: String::new(),
+                permissions: Vec::new(),
+            };
+            cache(&mut tokens, fresh, &wish);
+            tokens.len()
+        };
+        got(None);
+        for number in 0..100 {
+            assert!(got(Some(number.to_string())) <= MOST_CACHED);
+        }
+        assert!(tokens[0].requested_scope.is_none());
+        let newest = tokens.last().unwrap();
+        assert_eq!(newest.requested_scope.as_deref(), Some("99"));
+    }
+}

@@ -3,23 +3,10 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use server::serve::serve;
-use tokio::net::TcpListener;
 
+use super::{ends_in_good_order, faulty};
 use crate::backchannel::{deliver, good_claims, signed};
-use crate::harness::{Answer, CapturedLog, SignedIn, StoreFaults, World, eventually};
-
-/// Access tokens live five minutes; the companion's store fails where a test wants it.
-async fn faulty() -> (World, StoreFaults) {
-    let world = World::with_tenant(&[], |mut sheet| {
-        sheet.apis[0].token_seconds = 300;
-        sheet
-    })
-    .await;
-    let faults = StoreFaults::default();
-    let world = world.behind(|store| faults.before(store));
-    (world, faults)
-}
+use crate::harness::{Answer, CapturedLog, SignedIn, World, eventually};
 
 async fn logout(someone: &SignedIn) -> Answer {
     let (path, body) = ("/api/auth/logout", serde_json::json!({}));
@@ -32,14 +19,6 @@ fn revocations(world: &World) -> u64 {
 
 fn ends_reported(log: &CapturedLog) -> usize {
     log.text().matches("a session ended").count()
-}
-
-/// Runs the companion from the signal on, until it has ended.
-async fn ends_in_good_order(world: &World) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    world.state.closing().begin();
-    let served = serve(listener, world.app.clone(), world.state.closing());
-    served.await.unwrap();
 }
 
 // E60, cut in mid-write: the row holds no refresh token any more, and whoever tries again
@@ -170,4 +149,33 @@ async fn a_logout_token_that_cannot_be_noted_is_no_success() {
     faults.heal();
     let again = deliver(&world, &token).await;
     assert_eq!(again.status, StatusCode::OK, "{}", again.body);
+}
+
+// Without it a replica beside would wait for a lease that nobody needs any more.
+#[tokio::test]
+async fn a_replica_refreshes_right_after_another() {
+    let (world, _) = faulty().await;
+    let someone = world.signed_in("ada").await;
+    let there = someone.host.before(&world.restarted(&[]));
+    let refreshes = || world.tenant.journal().token_requests_of("refresh_token");
+    for (host, number) in [(&someone.host, 1), (&there, 2)] {
+        world.clock.advance(2);
+        let wish = serde_json::json!({"grant": someone.grant(), "min_ttl": 299});
+        host.token_with(wish).await.ok();
+        assert_eq!(refreshes(), number);
+    }
+}
+
+// E37: it belongs to nobody who is signed in here.
+#[tokio::test]
+async fn what_a_refresh_brought_for_another_person_is_revoked() {
+    let (world, _) = faulty().await;
+    let someone = world.signed_in("ada").await;
+    world.clock.advance(301);
+    let claims = serde_json::Map::from_iter([("sub".to_owned(), "auth0|mallory".into())]);
+    let set = |plan: &mut dev_tenant::FaultPlan| plan.id_token.claims = claims;
+    world.tenant.faults().set(set);
+    let refused = someone.host.token(someone.grant()).await;
+    refused.assert(401, "session_ended");
+    assert_eq!(revocations(&world), 1);
 }

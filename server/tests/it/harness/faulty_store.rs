@@ -55,7 +55,7 @@ impl StoreFaults {
         operations.entry(operation).or_default().is_done = true;
     }
 
-    /// From now on somebody else is always faster: writes the session, or puts the handle.
+    /// From now on somebody else is always faster: writes the session, puts or takes the handle.
     pub(crate) fn outrun(&self, operation: &'static str) {
         let mut operations = self.0.lock().unwrap();
         operations.entry(operation).or_default().is_outrun = true;
@@ -202,6 +202,16 @@ async fn put_before(store: &dyn SessionStore, handle: &NewHandle) -> Result<(), 
     Ok(())
 }
 
+async fn taken_before(
+    store: &dyn SessionStore,
+    kind: &HandleKind,
+    key: &KeyHash,
+    now: &i64,
+) -> Result<(), StoreError> {
+    store.take_handle(*kind, *key, &[7; 32], *now).await?;
+    Ok(())
+}
+
 with_faults! {
     create_session(session: NewSession, handles: Vec<NewHandle>) -> ();
     load_session(id: SessionId) -> Option<StoredSession>;
@@ -213,7 +223,8 @@ with_faults! {
     sessions_of_subject(subject: KeyHash) -> Vec<SessionId>;
     put_handle(handle: NewHandle) -> bool, outrun by put_before(handle);
     find(kind: HandleKind, key: KeyHash, now: i64) -> Option<(Handle, Option<StoredSession>)>;
-    take_handle(kind: HandleKind, key: KeyHash, mark: &[u8], now: i64) -> Taken;
+    take_handle(kind: HandleKind, key: KeyHash, mark: &[u8], now: i64) -> Taken,
+        outrun by taken_before(kind, key, now);
     peek_handle(kind: HandleKind, key: KeyHash) -> Option<Handle>;
     remove_handle(kind: HandleKind, key: KeyHash) -> ();
     acquire_lease(key: KeyHash, holder: &[u8], now: i64, expires_at: i64) -> bool;
