@@ -2,16 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use session_store::{
     HandleKind, KeyHash, NewHandle, NewSession, RedisStore, SessionId, SessionStore, SqliteStore,
+    StoreError,
 };
 
 /// Writes under way at once: enough for Redis's pipeline, and so few that on a busy machine none
 /// waits longer for SQLite's one writer than a store lets a call wait.
 const AT_ONCE: usize = 16;
+/// A store that is busy is asked again so often, with this pause.
+const TRIES: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(500);
 /// As long as a session that is used now lives by default.
 const ROLLING_SECONDS: i64 = 86_400;
 
@@ -40,8 +45,33 @@ impl Seed {
         now + ROLLING_SECONDS
     }
 
-    /// Stores it.
-    pub(crate) async fn put(self, store: &dyn SessionStore) -> anyhow::Result<()> {
+    /// Stores it, and waits for a store that has no time: a disk that is written this fast stalls
+    /// now and then for longer than requests are meant to wait.
+    pub(crate) async fn put(&self, store: &dyn SessionStore) -> anyhow::Result<()> {
+        for _ in 0..TRIES {
+            match store.create_session(self.session(), self.handles()).await {
+                Err(StoreError::Unavailable(_)) => tokio::time::sleep(PAUSE).await,
+                done => return Ok(done?),
+            }
+            // The write may have been done although its answer was lost.
+            if matches!(store.load_session(self.id).await, Ok(Some(_))) {
+                return Ok(());
+            }
+        }
+        bail!("the store was busy for too long");
+    }
+
+    fn session(&self) -> NewSession {
+        NewSession {
+            id: self.id,
+            sealed: self.sealed.clone(),
+            provider_session: Some(self.provider_session),
+            subject: self.subject,
+            expires_at: self.expires_at,
+        }
+    }
+
+    fn handles(&self) -> Vec<NewHandle> {
         let handle = |(kind, value): &(HandleKind, String)| NewHandle {
             kind: *kind,
             key: KeyHash::of(value),
@@ -50,15 +80,7 @@ impl Seed {
             expires_at: self.expires_at,
             remember_until: self.expires_at,
         };
-        let handles = self.handles.iter().map(handle).collect();
-        let session = NewSession {
-            id: self.id,
-            sealed: self.sealed,
-            provider_session: Some(self.provider_session),
-            subject: self.subject,
-            expires_at: self.expires_at,
-        };
-        Ok(store.create_session(session, handles).await?)
+        self.handles.iter().map(handle).collect()
     }
 }
 
