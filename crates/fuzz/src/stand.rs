@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use oidc::{Clock, Random, UnixTime};
 use serde_json::json;
 use server::assets::Assets;
 use server::config::{Lookup, Settings};
 use server::state::{AppState, Outside};
+use server::values::s256;
 use session_store::SqliteStore;
 use tempfile::TempDir;
 use test_tokens::Key;
@@ -35,7 +36,8 @@ pub(crate) const NOW: i64 = 1_800_000_000;
 /// What no answer may contain.
 pub(crate) const ACCESS_TOKEN: &str = "canary-access-token-of-the-person";
 pub(crate) const CODE: &str = "the-code-of-the-person";
-/// Verifier of the Streamlit session of the person, and of the frame.
+/// Verifier of the person's frame, and of the Streamlit session.
+const FRAME_VERIFIER: &str = "the-verifier-of-the-frame-of-the-fuzzer-0-0";
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
@@ -49,6 +51,8 @@ pub(crate) struct Stand {
     app: Router,
     /// Value of the signed-in person's page cookie.
     pub(crate) session: String,
+    /// And of the frame's, by which tickets are given.
+    pub(crate) frame: String,
     _directory: TempDir,
 }
 
@@ -111,9 +115,10 @@ impl Stand {
             random,
             app,
             session: String::new(),
+            frame: String::new(),
             _directory: directory,
         };
-        stand.session = stand.sign_in();
+        (stand.session, stand.frame) = stand.sign_in();
         stand
     }
 
@@ -128,8 +133,8 @@ impl Stand {
 
     pub(crate) async fn answer(&self, request: Request<Vec<u8>>) -> Answer {
         let mut request = request.map(Body::from);
-        let host = http::HeaderValue::from_static("localhost:3001");
-        request.headers_mut().insert(http::header::HOST, host);
+        let host = HeaderValue::from_static("localhost:3001");
+        request.headers_mut().insert(header::HOST, host);
         let response = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Answer {
@@ -141,28 +146,14 @@ impl Stand {
 
     /// Begins a login as a person's navigation does.
     pub(crate) fn begin_login(&self) -> LoginUnderWay {
-        let answer = self.send(get("/api/auth/login"));
-        assert_eq!(answer.status, StatusCode::SEE_OTHER);
-        let location = answer.headers[http::header::LOCATION].to_str().unwrap();
-        let location = url::Url::parse(location).unwrap();
-        let parameter = |name: &str| {
-            let mut pairs = location.query_pairs();
-            pairs
-                .find(|(known, _)| known == name)
-                .unwrap()
-                .1
-                .into_owned()
-        };
-        let cookie = answer.cookies().pop().expect("a transaction cookie");
-        LoginUnderWay {
-            state: parameter("state"),
-            nonce: parameter("nonce"),
-            cookie,
-        }
+        under_way(&self.send(get("/api/auth/login")))
     }
 
-    fn sign_in(&self) -> String {
-        let login = self.begin_login();
+    /// Signs the person in through a frame; the ids of the page's cookie and of the frame's.
+    fn sign_in(&self) -> (String, String) {
+        let form = format!("handoff_challenge={}", s256(FRAME_VERIFIER));
+        let kind = "application/x-www-form-urlencoded";
+        let login = under_way(&self.send(post("/api/auth/login", kind, form.into_bytes())));
         let claims = json!({
             "iss": self.provider.issuer(), "aud": CLIENT_ID, "sub": "the-person",
             "nonce": login.nonce, "iat": NOW, "exp": NOW + 600, "sid": "the-session",
@@ -175,19 +166,26 @@ impl Stand {
         let query = format!("/api/auth/callback?state={}&code={CODE}", login.state);
         let mut request = get(&query);
         let cookie = login.cookie.parse().unwrap();
-        request.headers_mut().insert(http::header::COOKIE, cookie);
+        request.headers_mut().insert(header::COOKIE, cookie);
         let answer = self.send(request);
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
         // From now on nobody signs in: whatever makes a session has made it without tokens.
         self.provider.answer_tokens(None);
-        answer.session_cookie().expect("a session")
+        let body = json!({"verifier": FRAME_VERIFIER}).to_string();
+        let claimed = self.send(as_frame(post(
+            "/api/auth/handoff",
+            "application/json",
+            body.into_bytes(),
+        )));
+        let frame = claimed.session_cookie().expect("a frame's cookie");
+        (answer.session_cookie().expect("a page's cookie"), frame)
     }
 
     /// Whether the person is signed in still.
     pub(crate) fn is_signed_in(&self) -> bool {
         let mut request = get("/api/auth/me");
         let cookie = format!("component-auth0={}", self.session).parse().unwrap();
-        request.headers_mut().insert(http::header::COOKIE, cookie);
+        request.headers_mut().insert(header::COOKIE, cookie);
         self.send(request).status == StatusCode::OK
     }
 }
@@ -195,7 +193,7 @@ impl Stand {
 impl Answer {
     /// `name=value` of each cookie that is set.
     fn cookies(&self) -> Vec<String> {
-        let values = self.headers.get_all(http::header::SET_COOKIE).iter();
+        let values = self.headers.get_all(header::SET_COOKIE).iter();
         let text = values.map(|value| value.to_str().unwrap());
         text.map(|text| text.split(';').next().unwrap_or_default().to_owned())
             .collect()
@@ -239,6 +237,22 @@ impl std::fmt::Debug for Answer {
     }
 }
 
+fn under_way(answer: &Answer) -> LoginUnderWay {
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+    let location = answer.headers[header::LOCATION].to_str().unwrap();
+    let location = url::Url::parse(location).unwrap();
+    let parameter = |name: &str| {
+        let mut pairs = location.query_pairs();
+        let pair = pairs.find(|(known, _)| known == name);
+        pair.expect("a parameter").1.into_owned()
+    };
+    LoginUnderWay {
+        state: parameter("state"),
+        nonce: parameter("nonce"),
+        cookie: answer.cookies().pop().expect("a transaction cookie"),
+    }
+}
+
 /// A navigation of a person.
 pub(crate) fn get(path: &str) -> Request<Vec<u8>> {
     Request::get(path).body(Vec::new()).unwrap()
@@ -253,6 +267,13 @@ pub(crate) fn post(path: &str, content_type: &str, body: Vec<u8>) -> Request<Vec
         .header("origin", BASE)
         .body(body)
         .unwrap()
+}
+
+/// The same from the component's frame.
+pub(crate) fn as_frame(mut request: Request<Vec<u8>>) -> Request<Vec<u8>> {
+    let frame = HeaderValue::from_static(shared::routes::FRAME);
+    request.headers_mut().insert("x-component-auth0", frame);
+    request
 }
 
 fn settings(issuer: &str) -> Settings {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::filled_in;
 use crate::stand::{
-    Answer, CHALLENGE, STREAMLIT_ORIGIN, STREAMLIT_SECRET, Stand, VERIFIER, post, with_stand,
+    Answer, CHALLENGE, STREAMLIT_ORIGIN, STREAMLIT_SECRET, Stand, VERIFIER, as_frame, post,
+    with_stand,
 };
 
 /// A handoff that is held is as good as refused here.
@@ -104,10 +105,7 @@ fn to_frame_route(stand: &Stand, path: &str, body: &[u8]) {
 }
 
 fn frame_request(path: &str, body: Vec<u8>) -> Request<Vec<u8>> {
-    let mut request = post(path, "application/json", body);
-    let frame = HeaderValue::from_static(shared::routes::FRAME);
-    request.headers_mut().insert("x-component-auth0", frame);
-    request
+    as_frame(post(path, "application/json", body))
 }
 
 /// `None`: the answer is held.
@@ -118,22 +116,16 @@ fn send_patiently(stand: &Stand, request: Request<Vec<u8>>) -> Option<Answer> {
 
 /// A ticket of the person, for the stand's Streamlit session and origin.
 fn ticket(stand: &Stand) -> String {
-    let body = json!({"challenge": CHALLENGE, "host_origin": STREAMLIT_ORIGIN});
-    let mut request = post(
-        "/api/auth/ticket",
-        "application/json",
-        body.to_string().into_bytes(),
-    );
-    let cookie = format!("component-auth0={}", stand.session)
-        .parse()
-        .unwrap();
+    let body = json!({"challenge": CHALLENGE, "host_origin": STREAMLIT_ORIGIN}).to_string();
+    let mut request = frame_request("/api/auth/ticket", body.into_bytes());
+    // By the first of the two names that it has on plain http.
+    let cookie = format!("component-auth0-frame={}", stand.frame);
+    let cookie = cookie.parse().unwrap();
     request.headers_mut().insert(header::COOKIE, cookie);
     let answer = stand.send(request);
-    if answer.status == StatusCode::TOO_MANY_REQUESTS {
-        return "too-many".to_owned();
-    }
-    let answer: Value = serde_json::from_slice(&answer.body).unwrap();
-    answer["ticket"].as_str().expect("a ticket").to_owned()
+    let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let ticket = said["ticket"].as_str().map(str::to_owned);
+    ticket.unwrap_or_else(|| panic!("no ticket: {answer:?}"))
 }
 
 fn contains(body: &[u8], text: &str) -> bool {

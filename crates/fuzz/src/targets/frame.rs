@@ -22,7 +22,9 @@ struct Watched {
     tickets: Vec<String>,
     /// Numbers that effects asked to be answered.
     asked: [u32; 4],
-    /// The person or the host signed out, and nobody clicked since.
+    /// A logout is under way: until its answer the session is there.
+    is_leaving: bool,
+    /// The person signed out, and nobody clicked since.
     is_left: bool,
 }
 
@@ -38,6 +40,7 @@ pub(crate) fn run(input: &[u8]) {
         verifiers: Vec::new(),
         tickets: Vec::new(),
         asked: [0; 4],
+        is_leaving: false,
         is_left: false,
     };
     for pair in input.chunks_exact(2) {
@@ -68,7 +71,7 @@ impl Watched {
             0 => self.rendered(choice),
             1 => Input::HostRefused,
             2 => {
-                self.is_left = false;
+                (self.is_leaving, self.is_left) = (false, false);
                 let handoff = Handoff::from_random([choice; 32]);
                 self.verifiers.push(handoff.verifier().to_owned());
                 Input::LoginClicked {
@@ -87,13 +90,7 @@ impl Watched {
                 self.login.claim(number, self.now)?;
                 Input::HandoffAnswered(number, self.handoff_answer(choice))
             }
-            10 => Input::LogoutAnswered {
-                answer: match choice % 2 {
-                    0 => LogoutAnswer::Done { logout_url: None },
-                    _ => LogoutAnswer::Failed,
-                },
-                window_open: choice & 2 == 0,
-            },
+            10 => self.logout_answered(choice),
             11 => Input::SessionLapsed,
             12 => {
                 let number = self.number(2, choice);
@@ -102,6 +99,19 @@ impl Watched {
             }
             _ => Input::RetryDue(self.number(3, choice)),
         })
+    }
+
+    fn logout_answered(&mut self, choice: u8) -> Input {
+        let is_done = choice & 1 == 0;
+        self.is_left |= is_done && std::mem::take(&mut self.is_leaving);
+        Input::LogoutAnswered {
+            answer: if is_done {
+                LogoutAnswer::Done { logout_url: None }
+            } else {
+                LogoutAnswer::Failed
+            },
+            window_open: choice & 2 == 0,
+        }
     }
 
     /// Mostly the one that was asked for, sometimes an old or a made-up one.
@@ -195,7 +205,7 @@ impl Watched {
             Effect::Watch(number, _) => self.asked[2] = number,
             Effect::RetryAfter(number, _) => self.asked[3] = number,
             Effect::Announce(event) => self.judge_event(&event),
-            Effect::AskLogout(_) => self.is_left = true,
+            Effect::AskLogout(_) => self.is_leaving = true,
             Effect::StopPolling | Effect::StopWatching | Effect::WatchExpiry(_) => {}
         }
     }
