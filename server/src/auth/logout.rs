@@ -110,9 +110,8 @@ impl SignOut {
             loop {
                 match sign_out.sessions.was_obeyed(&ending).await {
                     Ok(Some(true)) => return sign_out.ended(id, Some(held), by),
-                    Ok(Some(false)) => return,
                     Ok(None) | Err(_) if patience.lasts().await => {}
-                    Ok(None) | Err(_) => return,
+                    Ok(_) | Err(_) => return,
                 }
             }
         };

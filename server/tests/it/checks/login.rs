@@ -1,6 +1,7 @@
 //! Steps of a login that cover for each other, one at a time.
 
 use futures::poll;
+use server::sessions::Standing;
 use tokio::task::yield_now;
 
 use super::{ends_in_good_order, faulty};
@@ -130,10 +131,13 @@ async fn the_end_of_the_process_waits_for_a_login_whose_window_was_closed() {
     let mut delivery = Box::pin(browser.arrive(&callback));
     tokio::select! {
         _ = &mut delivery => panic!("it was to be slow"),
-        () = eventually(async || code_requests(&world) == 1) => {}
+        () = eventually(async || world.tenant.journal().requests_to("token") == 1) => {}
     }
     drop(delivery);
     ends_in_good_order(&world).await;
+    // At once: here the rest would go on, in a process that has ended it would not.
+    let store = world.state.sessions().store();
+    assert_eq!(store.count_live(world.clock.seconds()).await.unwrap(), 1);
     let next = world.restarted(&[]);
     let claimed = browser.before(&next).claim(&handoff, &host).await.ok();
     assert_eq!(claimed["user"]["name"], "Ada Lovelace");
@@ -152,10 +156,15 @@ async fn the_end_of_the_process_waits_for_a_refresh_whose_host_hung_up() {
     let mut request = Box::pin(someone.host.token(someone.grant()));
     tokio::select! {
         _ = &mut request => panic!("it was to be slow"),
-        () = eventually(async || refreshes() == 1) => {}
+        () = eventually(async || world.tenant.journal().requests_to("token") == 2) => {}
     }
     drop(request);
     ends_in_good_order(&world).await;
+    let standing = world.state.sessions().by_grant(someone.grant()).await;
+    let Standing::Live(live) = standing.unwrap() else {
+        panic!("it lives")
+    };
+    assert!(live.session.is_refresh_token_rotated, "stored at once");
     let there = someone.host.before(&world.restarted(&[]));
     there.token(someone.grant()).await.ok();
     assert_eq!(refreshes(), 1);

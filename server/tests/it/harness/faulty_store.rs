@@ -17,6 +17,10 @@ use tokio::sync::broadcast;
 pub(crate) struct StoreFaults(Arc<Mutex<HashMap<&'static str, Counted>>>);
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "faults that a test switches on, each by itself"
+)]
 struct Counted {
     calls: usize,
     failing: Range<usize>,
