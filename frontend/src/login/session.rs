@@ -238,6 +238,8 @@ impl Login {
         match answer {
             LogoutAnswer::Done { logout_url } => {
                 self.sticky = true;
+                // A ticket on its way is of the session that has just ended.
+                self.check = None;
                 let notice = logout_url
                     .filter(|_| !window_open)
                     .map(Notice::FinishAtProvider);
