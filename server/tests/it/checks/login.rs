@@ -5,7 +5,7 @@ use server::sessions::Standing;
 use tokio::task::yield_now;
 
 use super::{ends_in_good_order, faulty};
-use crate::harness::{Handoff, Host, World, eventually};
+use crate::harness::{Call, Handoff, Host, Sender, SentTo, World, eventually};
 
 fn code_requests(world: &World) -> u64 {
     let journal = world.tenant.journal();
@@ -168,4 +168,46 @@ async fn the_end_of_the_process_waits_for_a_refresh_whose_host_hung_up() {
     let there = someone.host.before(&world.restarted(&[]));
     there.token(someone.grant()).await.ok();
     assert_eq!(refreshes(), 1);
+}
+
+// With `form_post` the transaction cookie goes into frames, too: a page that posts the
+// response there must not spend the login.
+#[tokio::test]
+async fn a_response_that_is_posted_into_a_frame_spends_no_login() {
+    let world = World::with(&[("AUTH0_RESPONSE_MODE", "form_post")]).await;
+    let browser = world.browser();
+    let authorize = browser.begin_page().await;
+    let sent = browser.provider.sign_in(&authorize, "ada").await;
+    let SentTo::FormPost { url, fields } = &sent else {
+        panic!("it was to be a form")
+    };
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    for (mode, destination) in [("navigate", "iframe"), ("no-cors", "empty")] {
+        let posted = Call::form(url.path(), &fields)
+            .header("origin", "https://evil.test")
+            .header("sec-fetch-site", "cross-site")
+            .header("sec-fetch-mode", mode)
+            .header("sec-fetch-dest", destination)
+            .from(Sender::ForeignRequest);
+        let answer = browser.send(posted).await;
+        answer.assert_page(400, "invalid_request");
+        assert!(answer.set_cookies().is_empty());
+    }
+    assert_eq!(code_requests(&world), 0);
+    let answer = browser.arrive_by(sent).await;
+    assert!(answer.header("location").starts_with("/signed-in"));
+}
+
+// The store did it and could not say so: nobody else could ever claim that login.
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_succeeds() {
+    let (world, faults) = faulty().await;
+    let (browser, host) = (world.browser(), Host::new(&world));
+    let handoff = Handoff::new(&world);
+    browser.popup_login(&handoff, "ada").await;
+    faults.lose_answers("take_handle", 0, 1);
+    browser.claim(&handoff, &host).await.ok();
 }
