@@ -205,6 +205,8 @@ pub struct Login {
     commands_seen: Vec<String>,
     /// A logout happened: "signed in" is announced only after a click.
     sticky: bool,
+    /// The person's logout is under way: its answer counts, whatever a check says meanwhile.
+    leaving: bool,
     /// A session's `ref`, and the key that ends it where the browser refuses the frame's
     /// cookie, and can do nothing else.
     sign_out_key: Option<(String, String)>,
@@ -237,6 +239,7 @@ impl Login {
             announced: None,
             commands_seen: Vec::new(),
             sticky: false,
+            leaving: false,
             sign_out_key: None,
             cookie_kept: false,
             check: None,

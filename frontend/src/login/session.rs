@@ -166,7 +166,7 @@ impl Login {
             user: signed_in.user.clone(),
             expires_at: signed_in.expires_at,
             reference: signed_in.reference.clone(),
-            leaving: false,
+            leaving: self.leaving,
             notice: None,
         });
         self.effects.push(Effect::WatchExpiry(signed_in.expires_at));
@@ -217,6 +217,7 @@ impl Login {
         }
         person.leaving = true;
         person.notice = None;
+        self.leaving = true;
         self.check = None;
         self.ask_logout();
     }
@@ -228,11 +229,9 @@ impl Login {
     }
 
     pub(super) fn logout_answered(&mut self, answer: LogoutAnswer, window_open: bool) {
-        // The answer to a command's logout finds nobody leaving.
-        let Phase::SignedIn(person) = &mut self.phase else {
-            return;
-        };
-        if !person.leaving {
+        // The answer to a command's logout finds nobody leaving. What a check was answered
+        // since the click counts for nothing: the click was to sign out.
+        if !std::mem::take(&mut self.leaving) {
             return;
         }
         match answer {
@@ -246,8 +245,10 @@ impl Login {
                 self.settle_signed_out(notice, Announce::IfChanged);
             }
             LogoutAnswer::Failed => {
-                person.leaving = false;
-                person.notice = Some(Notice::LogoutFailed);
+                if let Phase::SignedIn(person) = &mut self.phase {
+                    person.leaving = false;
+                    person.notice = Some(Notice::LogoutFailed);
+                }
             }
         }
     }

@@ -55,6 +55,7 @@ impl Login {
         if !matches!(self.phase, Phase::SignedOut { .. } | Phase::Failed(_)) {
             return;
         }
+        self.leaving = false;
         self.check = None;
         self.phase = Phase::Waiting {
             handoff_challenge: handoff.challenge().to_owned(),

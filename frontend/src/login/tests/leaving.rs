@@ -4,7 +4,7 @@ use crate::login::{HandoffAnswer, Input, LogoutAnswer, Notice, Phase, TicketAnsw
 use shared::auth::SignedIn;
 use shared::component::{Args, CommandName, KnownState};
 
-use super::harness::{Bench, args, command, known, session, session_of};
+use super::harness::{Bench, args, away, command, known, session, session_of};
 
 fn logged_out(url: Option<&str>, window_open: bool) -> Input {
     let answer = LogoutAnswer::Done {
@@ -13,6 +13,12 @@ fn logged_out(url: Option<&str>, window_open: bool) -> Input {
     Input::LogoutAnswered {
         answer,
         window_open,
+    }
+}
+
+fn refused() -> TicketAnswer {
+    TicketAnswer::Refused {
+        code: "invalid_request".to_owned(),
     }
 }
 
@@ -124,6 +130,83 @@ fn an_answer_on_the_way_during_a_logout_does_not_sign_in_again() {
 }
 
 #[test]
+fn a_check_that_began_during_a_logout_does_not_sign_in_again() {
+    // Found by the fuzzer: the check of a session whose time is over, begun after the click.
+    let mut bench = Bench::signed_in();
+    bench.send(Input::LogoutClicked);
+    let asked = bench.send(Input::SessionLapsed);
+    assert_eq!(asked.tickets.len(), 1);
+    bench.send(logged_out(None, false));
+    let late = bench.answer(&asked, session("r2"));
+    assert!(late.is_quiet(), "{:?}", late.said());
+    assert_eq!(bench.state(), "signed-out");
+}
+
+#[test]
+fn a_check_that_is_answered_during_a_logout_does_not_undo_the_click() {
+    // The answers of the two requests may come in either order.
+    for (answer, state) in [
+        (session("r2"), "signed-in"),
+        (TicketAnswer::SignedOut, "signed-out"),
+        (away(), "signed-in"),
+        (refused(), "error"),
+    ] {
+        let mut bench = Bench::signed_in();
+        bench.send(Input::LogoutClicked);
+        let asked = bench.send(Input::SessionLapsed);
+        bench.answer(&asked, answer);
+        assert_eq!(bench.state(), state);
+        assert!(bench.send(Input::LogoutClicked).is_quiet(), "once");
+        bench.send(logged_out(Some("https://idp.example/end"), false));
+        let link = Notice::FinishAtProvider("https://idp.example/end".to_owned());
+        assert_eq!(*bench.phase(), Phase::SignedOut { notice: Some(link) });
+        bench.pass(61_000);
+        assert!(bench.send(Input::VisibilityChanged).is_quiet(), "{state}");
+        let recheck = Args {
+            command: command("1", CommandName::Recheck),
+            ..args()
+        };
+        let told = bench.render(recheck);
+        assert!(told.tickets.is_empty(), "{state}");
+        assert_eq!(told.said(), ["onStatusUpdate Logged out"]);
+    }
+}
+
+#[test]
+fn a_logout_that_failed_after_a_check_was_answered_can_be_tried_again() {
+    let mut bench = Bench::signed_in();
+    bench.send(Input::LogoutClicked);
+    let asked = bench.send(Input::SessionLapsed);
+    let told = bench.answer(&asked, session("r2"));
+    assert_eq!(told.said(), ["onStatusUpdate Logged in"]);
+    bench.send(Input::LogoutAnswered {
+        answer: LogoutAnswer::Failed,
+        window_open: false,
+    });
+    let Phase::SignedIn(person) = bench.phase() else {
+        panic!("{:?}", bench.phase())
+    };
+    assert_eq!(person.notice, Some(Notice::LogoutFailed));
+    let asked = bench.send(Input::SessionLapsed);
+    bench.answer(&asked, session("r2"));
+    assert_eq!(bench.send(Input::LogoutClicked).logouts.len(), 1);
+}
+
+#[test]
+fn a_login_click_after_a_logout_click_is_not_undone_by_the_logouts_answer() {
+    let mut bench = Bench::signed_in();
+    bench.send(Input::LogoutClicked);
+    let asked = bench.send(Input::SessionLapsed);
+    bench.answer(&asked, TicketAnswer::SignedOut);
+    let polled = bench.click_login(true);
+    assert!(bench.send(logged_out(None, false)).is_quiet());
+    assert_eq!(bench.state(), "waiting");
+    let claimed = HandoffAnswer::Claimed(session_of("r2", Some("T2")));
+    let told = bench.poll(&polled, claimed);
+    assert_eq!(told.said(), ["onStatusUpdate Logged in"]);
+}
+
+#[test]
 fn pythons_logout_is_obeyed_once_without_an_echo() {
     let mut bench = Bench::signed_in();
     let obeyed = bench.render(python_logout());
@@ -144,6 +227,17 @@ fn pythons_logout_is_obeyed_once_without_an_echo() {
         Phase::SignedOut { notice: None },
         "there was no click"
     );
+}
+
+#[test]
+fn pythons_logout_during_the_persons_keeps_the_link_that_a_click_asked_for() {
+    let mut bench = Bench::signed_in();
+    bench.send(Input::LogoutClicked);
+    bench.render(python_logout());
+    let told = bench.send(logged_out(Some("https://idp.example/end"), false));
+    assert!(told.is_quiet());
+    let link = Notice::FinishAtProvider("https://idp.example/end".to_owned());
+    assert_eq!(*bench.phase(), Phase::SignedOut { notice: Some(link) });
 }
 
 #[test]
