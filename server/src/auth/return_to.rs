@@ -35,14 +35,31 @@ fn is_local_path(text: &str) -> bool {
     let path = text.split('?').next().unwrap_or_default();
     let lower = path.to_ascii_lowercase();
     let hidden = [
-        "//", "/.", "%2f", "%5c", "%2e", "%00", "%25", "%09", "%0a", "%0d", "@",
+        "//", "/.", "%2f", "%5c", "%00", "%25", "%09", "%0a", "%0d", "@",
     ];
     text.len() <= LONGEST
         && text.starts_with('/')
         && plain
         && !hidden.iter().any(|trick| lower.contains(trick))
-        && lower != "/api"
-        && !lower.starts_with("/api/")
+        && is_normal(path)
+        && !is_api(&lower)
+}
+
+/// Whether each encoding stands for what must be encoded. Others are the same path in other
+/// words (RFC 3986, section 6.2.2.2), which a proxy may put straight: `/%61pi` is `/api`, and
+/// `/%2e%2e` climbs.
+fn is_normal(path: &str) -> bool {
+    path.split('%').skip(1).all(|rest| {
+        let digits = rest.get(..2).filter(|two| !two.starts_with('+'));
+        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        byte.is_some_and(|byte| !byte.is_ascii_alphanumeric() && !b"-._~".contains(&byte))
+    })
+}
+
+/// Whether `lower` is of the API, whatever a proxy cuts off behind its name.
+fn is_api(lower: &str) -> bool {
+    let rest = lower.strip_prefix("/api");
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';', '%']))
 }
 
 #[cfg(test)]
@@ -97,10 +114,45 @@ mod tests {
             "/api/auth/logout",
             "/API/auth/logout",
             "/api?x",
+            "/api;x",
+            "/api%3fx",
+            "/api%20",
         ] {
             assert!(!is_local_path(bad), "{bad:?}");
         }
         assert!(!is_local_path(&format!("/{}", "a".repeat(LONGEST))));
+    }
+
+    #[test]
+    fn a_path_that_a_proxy_would_rewrite_does_not() {
+        // RFC 3986, section 6.2.2.2: these and what they stand for are the same path.
+        for bad in [
+            "/%61pi/auth/logout",
+            "/a%70i/auth/logout",
+            "/%41PI/auth/logout",
+            "/a%50%49/auth/logout",
+            "/ap%69",
+            "/page%30",
+            "/page%39",
+            "/a%2Db",
+            "/a%5fb",
+            "/a%5Ab",
+            "/a%7Ab",
+            "/%7euser",
+            "/a%C3%A9%7E",
+            // No encoding at all (section 2.1): whoever reads it guesses.
+            "/%",
+            "/100%",
+            "/a%6",
+            "/a%g1",
+            "/a%+61pi",
+        ] {
+            assert!(!is_local_path(bad), "{bad:?}");
+        }
+        // What must be encoded stays, and a query is the page's own.
+        for good in ["/a%20b", "/caf%C3%A9", "/a%3Ab%26c", "/app?x=%61&y=100%"] {
+            assert!(is_local_path(good), "{good:?}");
+        }
     }
 
     proptest! {
