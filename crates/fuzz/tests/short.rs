@@ -3,7 +3,8 @@
 
 #![expect(
     clippy::expect_used,
-    reason = "clippy.toml allows it in test functions; this one is in what those share"
+    clippy::print_stdout,
+    reason = "clippy.toml allows them in test functions; these are in what those share"
 )]
 
 use std::thread;
@@ -40,6 +41,11 @@ fn run(name: &str) {
     for _ in 0..target.short {
         try_one(target, mutated(&seeds, &mut numbers, target.longest));
     }
+    println!(
+        "{name}: {} seeds, {} mutations of them",
+        seeds.len(),
+        target.short
+    );
 }
 
 fn try_one(target: &Target, input: Vec<u8>) {

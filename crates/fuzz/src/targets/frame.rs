@@ -4,7 +4,7 @@
 
 use frontend::handoff::Handoff;
 use frontend::login::{
-    Effect, HandoffAnswer, Input, Login, LogoutAnswer, Now, TicketAnswer, WatchAnswer,
+    Effect, HandoffAnswer, Input, Login, LogoutAnswer, Now, Phase, TicketAnswer, WatchAnswer,
 };
 use shared::auth::{DisplayUser, SignedIn};
 use shared::component::{Args, Command, CommandName, Event, Known, KnownState};
@@ -22,9 +22,11 @@ struct Watched {
     tickets: Vec<String>,
     /// Numbers that effects asked to be answered.
     asked: [u32; 4],
-    /// A logout is under way: until its answer the session is there.
+    /// Logouts under way: each has one answer.
+    logouts: u32,
+    /// One of them is the person's own: until its answer the session is there.
     is_leaving: bool,
-    /// The person signed out, and nobody clicked since.
+    /// The person or Python signed out, and nobody clicked since.
     is_left: bool,
 }
 
@@ -40,6 +42,7 @@ pub(crate) fn run(input: &[u8]) {
         verifiers: Vec::new(),
         tickets: Vec::new(),
         asked: [0; 4],
+        logouts: 0,
         is_leaving: false,
         is_left: false,
     };
@@ -52,16 +55,27 @@ impl Watched {
     fn step(&mut self, kind: u8, choice: u8) {
         self.now.ms += i64::from(choice) * 97;
         self.now.hidden = choice & 64 != 0;
-        let Some(input) = self.input(kind % 14, choice) else {
+        let Some(input) = self.input(kind % 15, choice) else {
             return;
         };
+        let is_login = matches!(input, Input::LoginClicked { .. });
+        let is_of_host = matches!(input, Input::Rendered { .. });
         let effects = self.login.handle(input, self.now);
+        // A click where there is no button is none.
+        if is_login && matches!(self.login.phase(), Phase::Waiting { .. }) {
+            (self.is_leaving, self.is_left) = (false, false);
+        }
         assert!(
             effects.len() <= 12,
             "{} effects of one event",
             effects.len()
         );
         for effect in effects {
+            if let Effect::AskLogout(_) = effect {
+                self.logouts += 1;
+                // Python's is done when it is said.
+                (self.is_leaving, self.is_left) = (!is_of_host, is_of_host);
+            }
             self.judge(effect);
         }
     }
@@ -71,7 +85,6 @@ impl Watched {
             0 => self.rendered(choice),
             1 => Input::HostRefused,
             2 => {
-                (self.is_leaving, self.is_left) = (false, false);
                 let handoff = Handoff::from_random([choice; 32]);
                 self.verifiers.push(handoff.verifier().to_owned());
                 Input::LoginClicked {
@@ -90,28 +103,30 @@ impl Watched {
                 self.login.claim(number, self.now)?;
                 Input::HandoffAnswered(number, self.handoff_answer(choice))
             }
-            10 => self.logout_answered(choice),
+            10 => self.logout_answered(choice)?,
             11 => Input::SessionLapsed,
             12 => {
                 let number = self.number(2, choice);
                 self.login.watch(number, self.now)?;
                 Input::Watched(number, watch_answer(choice))
             }
-            _ => Input::RetryDue(self.number(3, choice)),
+            13 => Input::RetryDue(self.number(3, choice)),
+            _ => Input::VisibilityChanged,
         })
     }
 
-    fn logout_answered(&mut self, choice: u8) -> Input {
+    fn logout_answered(&mut self, choice: u8) -> Option<Input> {
+        self.logouts = self.logouts.checked_sub(1)?;
         let is_done = choice & 1 == 0;
-        self.is_left |= is_done && std::mem::take(&mut self.is_leaving);
-        Input::LogoutAnswered {
+        self.is_left |= std::mem::take(&mut self.is_leaving) && is_done;
+        Some(Input::LogoutAnswered {
             answer: if is_done {
                 LogoutAnswer::Done { logout_url: None }
             } else {
                 LogoutAnswer::Failed
             },
             window_open: choice & 2 == 0,
-        }
+        })
     }
 
     /// Mostly the one that was asked for, sometimes an old or a made-up one.
@@ -205,8 +220,10 @@ impl Watched {
             Effect::Watch(number, _) => self.asked[2] = number,
             Effect::RetryAfter(number, _) => self.asked[3] = number,
             Effect::Announce(event) => self.judge_event(&event),
-            Effect::AskLogout(_) => self.is_leaving = true,
-            Effect::StopPolling | Effect::StopWatching | Effect::WatchExpiry(_) => {}
+            Effect::AskLogout(_)
+            | Effect::StopPolling
+            | Effect::StopWatching
+            | Effect::WatchExpiry(_) => {}
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) fn run(input: &[u8]) {
         let path = text.split('?').next().unwrap_or_default();
         if let Some(decoded) = percent_decoded(path) {
             assert_stays(&decoded);
+            assert_is_no_api(&decoded);
         }
     });
 }
