@@ -34,7 +34,9 @@ pub(crate) struct Arguments {
     /// Only the checks whose names contain one of these words, and what they need; with
     /// `--security` only these chapters or numbers, like `B` or `D31`, in detail
     filters: Vec<String>,
-    /// Run the tests that the security catalogue's ledger names, and print the list
+    /// Run the tests that the security catalogue's ledger names, at full size (`FULL_SIZE=1`:
+    /// ten thousand sessions and connections where the ordinary run takes two thousand, some
+    /// minutes more), and print the list
     #[arg(long, conflicts_with = "list")]
     security: bool,
     /// List the checks and run none

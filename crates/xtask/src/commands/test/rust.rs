@@ -18,6 +18,10 @@ const SHOWN: usize = 80;
 /// The one optional feature there is.
 const TRACE_EXPORT: [&str; 4] = ["--package", "server", "--features", "otel"];
 
+/// What the ledger says of numbers is said of the whole numbers: with this the companion's
+/// tests (`server/tests/it/harness/size.rs`) are not content with a part of them.
+const FULL_SIZE: (&str, &str) = ("FULL_SIZE", "1");
+
 /// The formatting of all crates.
 pub(crate) fn format(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
     let mut command = process::cargo(context.workspace.root());
@@ -53,6 +57,7 @@ pub(crate) fn tests(
         let names = selection.of_existing(binaries.suites(), &existing);
         anyhow::ensure!(!names.is_empty(), "none of the named tests exists");
         command.args(["--", "--show-output", "--exact"]).args(names);
+        command.env(FULL_SIZE.0, FULL_SIZE.1);
     }
     let finished = process::run_to_end(context, step, &mut command)?;
     let (cases, unreadable_cases) = security::read_cases(&finished.output);
