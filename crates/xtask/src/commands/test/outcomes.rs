@@ -1,7 +1,7 @@
 //! Each test's outcome by its suite and name, read from what the runners print.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -9,13 +9,18 @@ use serde::Deserialize;
 /// How a test ended; the worst is the greatest. Of a test with parameters the worst counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
+    /// It exists and was to run; any other word about it counts more. What keeps it is a
+    /// process that died before.
+    NotRun,
     Passed,
+    /// At the second try: an attack that succeeds once in two is not withstood.
+    Retried,
     Skipped,
     Failed,
 }
 
 /// The tests of a run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outcomes {
     suites: BTreeMap<String, BTreeMap<String, Outcome>>,
 }
@@ -55,9 +60,29 @@ impl Outcomes {
         tests.map(|(name, outcome)| (name.as_str(), *outcome))
     }
 
-    /// How many tests there are.
-    pub(crate) fn len(&self) -> usize {
-        self.suites.values().map(BTreeMap::len).sum()
+    /// How many tests ended so.
+    pub(crate) fn count(&self, outcome: Outcome) -> usize {
+        let outcomes = self.suites.values().flat_map(BTreeMap::values);
+        outcomes.filter(|found| **found == outcome).count()
+    }
+
+    /// How many tests ended somehow.
+    pub(crate) fn ran(&self) -> usize {
+        let all: usize = self.suites.values().map(BTreeMap::len).sum();
+        all - self.count(Outcome::NotRun)
+    }
+
+    /// Only those that are wanted.
+    pub(crate) fn retain(&mut self, is_wanted: impl Fn(&str, &str) -> bool) {
+        for (suite, tests) in &mut self.suites {
+            tests.retain(|name, _| is_wanted(suite, name));
+        }
+    }
+
+    /// Each name once, without its suite.
+    pub(crate) fn names(&self) -> BTreeSet<&str> {
+        let tests = self.suites.values().flat_map(BTreeMap::keys);
+        tests.map(String::as_str).collect()
     }
 
     /// Reads a `cargo test`, whose errors and output must be in one stream: Cargo names the
@@ -78,7 +103,7 @@ impl Outcomes {
         outcomes
     }
 
-    /// Reads the names that binaries list: `some::name: test`. None of them failed yet.
+    /// Reads the names that binaries list: `some::name: test`. None of them was run yet.
     pub(crate) fn of_list(output: &str, binaries: &Binaries) -> Self {
         let mut outcomes = Self::default();
         let mut suite = None;
@@ -86,33 +111,44 @@ impl Outcomes {
             if let Some(file) = started_binary(line) {
                 suite = binaries.suites.get(file);
             } else if let (Some(suite), Some(name)) = (suite, line.strip_suffix(": test")) {
-                outcomes.add(suite, name, Outcome::Passed);
+                outcomes.add(suite, name, Outcome::NotRun);
             }
         }
         outcomes
     }
 
-    /// Reads the node ids that pytest collects.
+    /// Reads the node ids that pytest collects. None of them was run yet.
     pub(crate) fn of_collection(output: &str, suite: &str) -> Self {
         let mut outcomes = Self::default();
         for name in output.lines().filter_map(python_name) {
-            outcomes.add(suite, name, Outcome::Passed);
+            outcomes.add(suite, name, Outcome::NotRun);
         }
         outcomes
     }
 
-    /// Reads a `cargo test` of one suite that goes by another name than its binaries.
+    /// Reads a `cargo test` of one suite that goes by another name than its binaries, and
+    /// that lists no names before it runs. A binary that announced more tests than it told
+    /// of died: nobody knows which are missing, so that none of the suite counts.
     pub(crate) fn of_suite(output: &str, suite: &str) -> Self {
         let mut outcomes = Self::default();
         let mut is_listing = true;
+        let mut announced = 0;
+        let mut told = 0;
         for line in output.lines() {
-            if line.starts_with("running ") || started_binary(line).is_some() {
+            if let Some(number) = announced_tests(line) {
+                is_listing = true;
+                announced += number;
+            } else if started_binary(line).is_some() {
                 is_listing = true;
             } else if is_aftermath(line) {
                 is_listing = false;
             } else if let Some((name, outcome)) = rust_outcome(line).filter(|_| is_listing) {
+                told += 1;
                 outcomes.add(suite, name, outcome);
             }
+        }
+        if told < announced {
+            return Self::default();
         }
         outcomes
     }
@@ -120,6 +156,8 @@ impl Outcomes {
     /// Reads a verbose pytest on several workers: `[gw0] [ 10%] PASSED tests/test_x.py::test_y[z]`.
     pub(crate) fn of_pytest(output: &str, suite: &str) -> Self {
         let mut outcomes = Self::default();
+        // With its parameters: of two sets one may have been tried again.
+        let mut tried_before = BTreeSet::new();
         for line in output.lines().filter(|line| line.starts_with("[gw")) {
             let Some((_, words)) = line.split_once("%] ") else {
                 continue;
@@ -128,11 +166,16 @@ impl Outcomes {
                 continue;
             };
             let outcome = match word {
+                "PASSED" if tried_before.contains(node) => Outcome::Retried,
                 "PASSED" => Outcome::Passed,
                 // A test that is known to fail shows nothing.
                 "SKIPPED" | "XFAIL" => Outcome::Skipped,
                 "FAILED" | "ERROR" | "XPASS" => Outcome::Failed,
                 // It is tried again, and then says how that went.
+                "RERUN" => {
+                    tried_before.insert(node);
+                    continue;
+                }
                 _ => continue,
             };
             if let Some(name) = python_name(node) {
@@ -201,6 +244,13 @@ fn started_binary(line: &str) -> Option<&str> {
     let rest = line.trim_start().strip_prefix("Running ")?;
     let (_, path) = rest.strip_suffix(')')?.rsplit_once('(')?;
     Path::new(path).file_name()?.to_str()
+}
+
+/// `running 7 tests`.
+fn announced_tests(line: &str) -> Option<usize> {
+    let rest = line.strip_prefix("running ")?;
+    let (number, noun) = rest.split_once(' ')?;
+    noun.starts_with("test").then(|| number.parse().ok())?
 }
 
 /// After this line a binary prints what its tests printed.
@@ -275,7 +325,7 @@ mod tests {
         assert_eq!(all(&outcomes, "server/it"), one("c", Outcome::Failed));
         assert_eq!(all(&outcomes, "remote-api/it"), one("c", Outcome::Passed));
         assert_eq!(all(&outcomes, "server/bin"), one("d", Outcome::Skipped));
-        assert_eq!(outcomes.len(), 4);
+        assert_eq!(outcomes.ran(), 4);
     }
 
     #[test]
@@ -296,17 +346,54 @@ mod tests {
     }
 
     #[test]
-    fn of_parameters_the_worst_counts_and_a_second_try_decides() {
+    fn of_parameters_the_worst_counts_and_a_second_try_is_remembered() {
         let output = "[gw0] [ 10%] PASSED tests/test_x.py::test_y[a] \n\
             [gw1] [ 20%] SKIPPED tests/test_x.py::test_y[b::c d] \n\
             [gw1] [ 30%] RERUN e2e/test_z.py::test_w \n\
             [gw1] [ 40%] PASSED e2e/test_z.py::test_w \n\
+            [gw1] [ 50%] RERUN e2e/test_z.py::test_x \n\
+            [gw1] [ 60%] FAILED e2e/test_z.py::test_x \n\
+            [gw1] [ 70%] RERUN e2e/test_z.py::test_z[a] \n\
+            [gw1] [ 80%] PASSED e2e/test_z.py::test_z[b] \n\
             tests/test_v.py::test_u PASSED\n";
         let outcomes = Outcomes::of_pytest(output, "python");
         let expected = [
             ("test_x.py::test_y".to_owned(), Outcome::Skipped),
-            ("test_z.py::test_w".to_owned(), Outcome::Passed),
+            ("test_z.py::test_w".to_owned(), Outcome::Retried),
+            ("test_z.py::test_x".to_owned(), Outcome::Failed),
+            ("test_z.py::test_z".to_owned(), Outcome::Passed),
         ];
         assert_eq!(all(&outcomes, "python"), expected);
+    }
+
+    #[test]
+    fn a_listed_test_stays_without_outcome_until_a_run_tells_one() {
+        let binary = "     Running tests/it/main.rs (target/debug/deps/it-1b)\n";
+        let binaries = Binaries::of_build(BUILD);
+        let list = format!("{binary}a::b: test\na::c: test\na::d: benchmark\n");
+        let mut outcomes = Outcomes::of_list(&list, &binaries);
+        assert_eq!((outcomes.ran(), outcomes.names().len()), (0, 2));
+        let died = format!(
+            "{binary}running 2 tests\ntest a::b ... ok\n\
+             error: test failed, to rerun pass `-p server --test it`\n\
+             (signal: 11, SIGSEGV: invalid memory reference)\n"
+        );
+        outcomes.extend(Outcomes::of_cargo(&died, &binaries));
+        let expected = [
+            ("a::b".to_owned(), Outcome::Passed),
+            ("a::c".to_owned(), Outcome::NotRun),
+        ];
+        assert_eq!(all(&outcomes, "server/it"), expected);
+        assert_eq!(outcomes.ran(), 1);
+        assert_eq!(outcomes.count(Outcome::NotRun), 1);
+    }
+
+    #[test]
+    fn a_suite_that_told_of_fewer_tests_than_it_announced_proves_nothing() {
+        let whole = "running 2 tests\ntest a ... ok\ntest b ... ignored\ntest result: ok.\n\
+            running 1 test\ntest c ... ok\n";
+        assert_eq!(Outcomes::of_suite(whole, "x/wasm").ran(), 3);
+        let died = whole.replace("test c ... ok\n", "RuntimeError: unreachable\n");
+        assert_eq!(Outcomes::of_suite(&died, "x/wasm").ran(), 0);
     }
 }

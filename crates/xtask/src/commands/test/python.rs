@@ -94,12 +94,17 @@ pub(crate) fn pytest(
     suite: &Suite,
     selection: &Selection,
 ) -> anyhow::Result<Verdict> {
+    let mut outcomes = selection.of_existing(collect(context, step, command, suite)?);
     if selection.is_all() {
         command.arg(suite.folder);
     } else {
-        command.args(named(context, step, command, suite, selection)?);
+        // Those that exist: for one that does not, pytest would run none.
+        let names = outcomes.names();
+        anyhow::ensure!(!names.is_empty(), "none of the named tests exists");
+        command.args(names.iter().map(|name| format!("{}/{name}", suite.folder)));
     }
     let finished = process::run_to_end(context, step, command)?;
+    outcomes.extend(Outcomes::of_pytest(&finished.output, suite.name));
     let log = keep_log(context, step, &finished.output)?;
     let counts = Counts::of_pytest(&finished.output);
     let verdict = if finished.status.success() {
@@ -114,30 +119,25 @@ pub(crate) fn pytest(
         Verdict::failed_with(counts, format!("{tail}\nall of it: {log}"))
     };
     Ok(verdict.with(Found {
-        outcomes: Outcomes::of_pytest(&finished.output, suite.name),
+        outcomes,
         ..Found::default()
     }))
 }
 
-/// The selected tests that exist: for one that does not, pytest would run none.
-fn named(
+/// The tests that exist.
+fn collect(
     context: &Context,
     step: &Step,
     command: &Command,
     suite: &Suite,
-    selection: &Selection,
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Outcomes> {
     let mut collect = Command::new(command.get_program());
     if let Some(directory) = command.get_current_dir() {
         collect.current_dir(directory);
     }
     collect.args(["--collect-only", "--quiet", suite.folder]);
     let collected = process::run(context, step, &mut collect)?;
-    let existing = Outcomes::of_collection(&collected, suite.name);
-    let names = selection.of_existing([suite.name], &existing);
-    anyhow::ensure!(!names.is_empty(), "none of the named tests exists");
-    let path = |name: &str| format!("{}/{name}", suite.folder);
-    Ok(names.into_iter().map(path).collect())
+    Ok(Outcomes::of_collection(&collected, suite.name))
 }
 
 fn tool(context: &Context, folder: &str, name: &str) -> Command {

@@ -48,21 +48,23 @@ pub(crate) fn tests(
     let mut build = cargo_test(context);
     build.args(["--no-run", "--message-format", "json-render-diagnostics"]);
     let binaries = Binaries::of_build(&process::run(context, step, &mut build)?);
+    let mut list = cargo_test(context);
+    list.args(["--", "--list"]);
+    let listed = process::run(context, step, &mut list)?;
+    // A test that a dying binary never came to must not be lost from what is judged.
+    let mut outcomes = selection.of_existing(Outcomes::of_list(&listed, &binaries));
     let mut command = cargo_test(context);
     if !selection.is_all() {
-        let mut list = cargo_test(context);
-        list.args(["--", "--list"]);
-        let listed = process::run(context, step, &mut list)?;
-        let existing = Outcomes::of_list(&listed, &binaries);
-        let names = selection.of_existing(binaries.suites(), &existing);
+        let names = outcomes.names();
         anyhow::ensure!(!names.is_empty(), "none of the named tests exists");
         command.args(["--", "--show-output", "--exact"]).args(names);
         command.env(FULL_SIZE.0, FULL_SIZE.1);
     }
     let finished = process::run_to_end(context, step, &mut command)?;
+    outcomes.extend(Outcomes::of_cargo(&finished.output, &binaries));
     let (cases, unreadable_cases) = security::read_cases(&finished.output);
     let found = Found {
-        outcomes: Outcomes::of_cargo(&finished.output, &binaries),
+        outcomes,
         cases,
         unreadable_cases,
     };

@@ -24,6 +24,9 @@ const UNREACHABLE: [&str; 4] = [
     "unable to fetch",
 ];
 
+/// Begins what it has found, of any kind: `error[vulnerability]`, `error[yanked]`, …
+const FINDING: &str = "error[";
+
 /// What `deny.toml` allows, checked against `Cargo.lock` alone.
 pub(crate) fn policy(context: &Context, step: &Step) -> anyhow::Result<Verdict> {
     let mut command = cargo_deny(context, step)?;
@@ -53,8 +56,7 @@ pub(crate) fn advisories(context: &Context, step: &Step) -> anyhow::Result<Verdi
 }
 
 fn is_unreachable(output: &str) -> bool {
-    UNREACHABLE.iter().any(|words| output.contains(words))
-        && !output.contains("error[vulnerability]")
+    UNREACHABLE.iter().any(|words| output.contains(words)) && !output.contains(FINDING)
 }
 
 fn cargo_deny(context: &Context, step: &Step) -> anyhow::Result<Command> {
@@ -112,8 +114,15 @@ mod tests {
             "error: failed to fetch advisory database https://github.com/rustsec/advisory-db"
         ));
         assert!(!is_unreachable("error[vulnerability]: Marvin Attack"));
-        assert!(!is_unreachable(
-            "warning: failed to clone x\nerror[vulnerability]: Marvin Attack"
-        ));
+        for kind in [
+            "vulnerability",
+            "unsound",
+            "unmaintained",
+            "yanked",
+            "notice",
+        ] {
+            let found = format!("warning: failed to clone x\nerror[{kind}]: a finding");
+            assert!(!is_unreachable(&found), "{found}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The cases that tests say they tried: `catalogue | C38 B02 | refused: wrong_issuer | …`.
 //!
-//! A test says so after its assertions, so a case with a wrong verdict is a failed test.
+//! A test says so after its assertions, so a case with a wrong verdict is a failed test,
+//! which ends there: the cases after it are not told, and nobody counts wrong verdicts.
 
 use super::numbers::Number;
 

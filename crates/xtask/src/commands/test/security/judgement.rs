@@ -9,7 +9,6 @@ use super::numbers::Number;
 use super::reference::Reference;
 use crate::commands::test::outcomes::Outcome;
 use crate::commands::test::report::Found;
-use crate::commands::test::selection::SUITES_OF_CASES;
 
 /// What is so, number by number.
 pub(crate) struct Judgement<'a> {
@@ -32,7 +31,11 @@ pub(crate) struct Row<'a> {
 pub(crate) enum Finding<'a> {
     /// All the tests that it means, this many.
     Passed(usize),
+    /// So did these, but one of them, named here, at the second try only.
+    Retried(usize, &'a str),
     Missing,
+    /// One that exists: its process ended before.
+    NotRun(&'a str),
     Skipped(&'a str),
     Failed(&'a str),
 }
@@ -62,16 +65,6 @@ impl<'a> Judgement<'a> {
         let rows = self.rows.iter();
         rows.filter(|row| row.entry.verdict == verdict).count()
     }
-
-    /// A test prints its cases after its assertions: a wrong verdict is a failed test of
-    /// the suites that print some.
-    pub(crate) fn wrong_verdicts(&self) -> usize {
-        SUITES_OF_CASES
-            .iter()
-            .flat_map(|suite| self.found.outcomes.of(suite))
-            .filter(|(_, outcome)| *outcome == Outcome::Failed)
-            .count()
-    }
 }
 
 impl<'a> Row<'a> {
@@ -91,16 +84,14 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) fn is_green(&self) -> bool {
-        self.tests
-            .iter()
-            .all(|(_, finding)| matches!(finding, Finding::Passed(_)))
+        self.tests.iter().all(|(_, finding)| finding.is_green())
     }
 
     /// The tests that passed for it.
     pub(crate) fn passed(&self) -> usize {
         let counts = self.tests.iter().map(|(_, finding)| match finding {
-            Finding::Passed(count) => *count,
-            Finding::Missing | Finding::Skipped(_) | Finding::Failed(_) => 0,
+            Finding::Passed(count) | Finding::Retried(count, _) => *count,
+            Finding::Missing | Finding::NotRun(_) | Finding::Skipped(_) | Finding::Failed(_) => 0,
         });
         counts.sum()
     }
@@ -110,22 +101,33 @@ impl<'a> Finding<'a> {
     /// The worst outcome counts; a test that was not run might as well not exist.
     fn new(reference: &Reference, found: &'a Found) -> Self {
         let mut passed = 0;
-        let mut skipped = None;
+        let (mut not_run, mut skipped, mut retried) = (None, None, None);
         for (name, outcome) in found.outcomes.of(&reference.suite) {
             if !reference.means(name) {
                 continue;
             }
             match outcome {
                 Outcome::Passed => passed += 1,
+                Outcome::Retried => {
+                    passed += 1;
+                    retried = Some(name);
+                }
+                Outcome::NotRun => not_run = Some(name),
                 Outcome::Skipped => skipped = Some(name),
                 Outcome::Failed => return Self::Failed(name),
             }
         }
-        match skipped {
-            Some(name) => Self::Skipped(name),
-            None if passed == 0 => Self::Missing,
-            None => Self::Passed(passed),
+        match (not_run, skipped, retried) {
+            (Some(name), _, _) => Self::NotRun(name),
+            (_, Some(name), _) => Self::Skipped(name),
+            (_, _, Some(name)) => Self::Retried(passed, name),
+            _ if passed == 0 => Self::Missing,
+            _ => Self::Passed(passed),
         }
+    }
+
+    pub(crate) fn is_green(self) -> bool {
+        matches!(self, Self::Passed(_) | Self::Retried(..))
     }
 }
 
@@ -134,7 +136,9 @@ impl fmt::Display for Finding<'_> {
         match self {
             Self::Passed(1) => formatter.write_str("passed"),
             Self::Passed(count) => write!(formatter, "{count} passed"),
+            Self::Retried(_, name) => write!(formatter, "PASSED AT THE SECOND TRY ONLY: {name}"),
             Self::Missing => formatter.write_str("NO SUCH TEST WAS RUN"),
+            Self::NotRun(name) => write!(formatter, "NOT RUN: {name}"),
             Self::Skipped(name) => write!(formatter, "SKIPPED: {name}"),
             Self::Failed(name) => write!(formatter, "FAILED: {name}"),
         }
@@ -165,6 +169,8 @@ mod tests {
         let named = "server/it a::b";
         for (outcome, expected) in [
             (Outcome::Passed, "passed"),
+            (Outcome::NotRun, "NOT RUN: a::b"),
+            (Outcome::Retried, "PASSED AT THE SECOND TRY ONLY: a::b"),
             (Outcome::Skipped, "SKIPPED: a::b"),
             (Outcome::Failed, "FAILED: a::b"),
         ] {
@@ -186,6 +192,13 @@ mod tests {
         assert_eq!(finding_of("server/it a::*", &failed), "FAILED: a::b");
         let skipped = [("a::b", Outcome::Passed), ("a::c", Outcome::Skipped)];
         assert_eq!(finding_of("server/it a::*", &skipped), "SKIPPED: a::c");
+        let died = [("a::b", Outcome::Passed), ("a::c", Outcome::NotRun)];
+        assert_eq!(finding_of("server/it a::*", &died), "NOT RUN: a::c");
+        let retried = [("a::b", Outcome::Passed), ("a::c", Outcome::Retried)];
+        assert_eq!(
+            finding_of("server/it a::*", &retried),
+            "PASSED AT THE SECOND TRY ONLY: a::c"
+        );
         assert_eq!(
             finding_of("server/it x::*", &passed),
             "NO SUCH TEST WAS RUN"
@@ -208,8 +221,10 @@ mod tests {
         let numbers = BTreeSet::from([number]);
         let passed = found(&[("a::b", Outcome::Passed)]);
         assert!(Judgement::new(&ledger, &numbers, &passed).is_green());
-        let failed = found(&[("a::b", Outcome::Failed)]);
-        assert!(!Judgement::new(&ledger, &numbers, &failed).is_green());
+        for red in [Outcome::Failed, Outcome::Skipped, Outcome::NotRun] {
+            let found = found(&[("a::b", red)]);
+            assert!(!Judgement::new(&ledger, &numbers, &found).is_green());
+        }
         let unreadable = Found {
             unreadable_cases: vec!["catalogue | ?".to_owned()],
             ..found(&[("a::b", Outcome::Passed)])

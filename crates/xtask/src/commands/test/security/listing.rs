@@ -7,6 +7,7 @@ use super::cases::Case;
 use super::judgement::{Finding, Judgement, Row};
 use super::ledger::Verdict;
 use super::numbers::CHAPTERS;
+use crate::commands::test::outcomes::Outcome;
 
 /// Which test fails without which check of the verifiers.
 const CHECKS: &str = "crates/oidc/CHECKS.md";
@@ -89,8 +90,21 @@ pub(crate) fn mistakes(judgement: &Judgement<'_>) -> String {
     }
     for row in judgement.rows.iter().filter(|row| !row.is_green()) {
         for (reference, finding) in &row.tests {
-            if !matches!(finding, Finding::Passed(_)) {
+            if !finding.is_green() {
                 let _infallible = writeln!(text, "RED    {}: {reference}: {finding}", row.number);
+            }
+        }
+    }
+    text + &second_tries(judgement)
+}
+
+/// What is green and should not calm anybody, one line each.
+pub(crate) fn second_tries(judgement: &Judgement<'_>) -> String {
+    let mut text = String::new();
+    for row in &judgement.rows {
+        for (reference, finding) in &row.tests {
+            if matches!(finding, Finding::Retried(..)) {
+                let _infallible = writeln!(text, "AGAIN  {}: {reference}: {finding}", row.number);
             }
         }
     }
@@ -122,17 +136,21 @@ pub(crate) fn figures(judgement: &Judgement<'_>, root: &Path) -> String {
     } else {
         "not written yet"
     };
+    let outcomes = &judgement.found.outcomes;
+    // A test says each case after its assertions and ends at the first that goes wrong: how
+    // many verdicts are wrong nobody knows, how many tests failed is known.
     format!(
-        "{}\n{} tests run, {} named by these numbers\n\
+        "{}\n{} tests run, {} named by these numbers; {} failed, {} were to run and did not\n\
          {} cases tried: {refused} refused and {accepted} accepted as they should be, {} not \
-         applicable; {} wrong verdicts\n\
+         applicable; one that goes wrong is a failed test\n\
          each check of the verifiers, and the test that fails without it: {checks}",
         counts(judgement),
-        judgement.found.outcomes.len(),
+        outcomes.ran(),
         judgement.rows.iter().map(Row::passed).sum::<usize>(),
+        outcomes.count(Outcome::Failed),
+        outcomes.count(Outcome::NotRun),
         cases.len(),
         cases.len() - accepted - refused,
-        judgement.wrong_verdicts(),
     )
 }
 
@@ -141,7 +159,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::commands::test::outcomes::Outcome;
     use crate::commands::test::report::Found;
     use crate::commands::test::security::cases;
     use crate::commands::test::security::ledger::{Entry, Ledger};
@@ -227,5 +244,36 @@ mod tests {
         assert!(text.contains("       server/it a::b: passed\n"), "{text}");
         assert!(text.contains("       | refused: x | an issuer\n"), "{text}");
         assert!(!text.contains("G01"), "{text}");
+    }
+
+    #[test]
+    fn failed_tests_of_every_suite_are_counted_and_so_is_what_did_not_run() {
+        let (ledger, mut found) = (ledger(), found());
+        for (suite, name, outcome) in [
+            ("oidc/lib", "wrong", Outcome::Failed),
+            ("server/it", "conformance::wrong", Outcome::Failed),
+            ("e2e", "test_x.py::wrong", Outcome::Failed),
+            ("server/it", "a::gone", Outcome::NotRun),
+        ] {
+            found.outcomes.add(suite, name, outcome);
+        }
+        let numbers: BTreeSet<_> = ledger.entries.keys().copied().collect();
+        let text = figures(&Judgement::new(&ledger, &numbers, &found), Path::new("/"));
+        assert!(
+            text.contains("4 tests run, 1 named by these numbers; 3 failed, 1 were to run"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_passed_at_the_second_try_is_told_and_is_not_red() {
+        let (ledger, mut found) = (ledger(), found());
+        found.outcomes.add("server/it", "a::b", Outcome::Retried);
+        let numbers = BTreeSet::from(["C38".parse().unwrap()]);
+        let judgement = Judgement::new(&ledger, &numbers, &found);
+        assert!(judgement.is_green());
+        let expected = "AGAIN  C38: server/it a::b: PASSED AT THE SECOND TRY ONLY: a::b\n";
+        assert_eq!(second_tries(&judgement), expected);
+        assert!(list(&judgement, false).ends_with(expected));
     }
 }
