@@ -37,7 +37,11 @@ fn by_the_browser_that_began_it(stand: &Stand, text: &str) {
     assert_eq!(answer.session_cookie(), None, "{answer:?}");
     let said = |name: &str| said(&parameters, name);
     if sent == 1 {
-        assert_eq!(said("state"), [login.state.clone()], "{parameters:?}");
+        assert_eq!(
+            said("state"),
+            std::slice::from_ref(&login.state),
+            "{parameters:?}"
+        );
         assert_eq!(said("code").len(), 1, "{parameters:?}");
         assert_eq!(said("error"), [""; 0], "{parameters:?}");
         let issuer = said("iss");
@@ -46,7 +50,7 @@ fn by_the_browser_that_began_it(stand: &Stand, text: &str) {
             "{parameters:?}"
         );
     }
-    if said("state") == [login.state.clone()] && said("code") == [CODE] {
+    if said("state") == std::slice::from_ref(&login.state) && said("code") == [CODE] {
         let others = ["error", "iss", "response"].map(said);
         let is_plain = others.iter().all(Vec::is_empty);
         assert!(

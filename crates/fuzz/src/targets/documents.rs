@@ -123,6 +123,6 @@ fn is_believed(stand: &Stand, provider: &oidc::Provider, token: String) -> bool 
     };
     let raw = RawIdToken::new(token);
     let verifier = provider.id_token_verifier();
-    let verified = verifier.verify(&raw, &expectations, UnixTime(NOW));
-    stand.block_on(verified).is_ok()
+    let checked = verifier.verify(&raw, &expectations, UnixTime(NOW));
+    stand.block_on(checked).is_ok()
 }

@@ -151,7 +151,7 @@ impl Watched {
                 },
             }
         });
-        let known = (choice & 8 != 0).then(|| Known {
+        let known = (choice & 8 != 0).then_some(Known {
             state: KnownState::SignedOut,
             reference: None,
         });

@@ -88,9 +88,9 @@ fn assert_common(claims: &Value, issuer: &str) {
         let not_before = not_before.as_f64().expect("a number");
         assert!(not_before <= as_float(NOW + SKEW), "{claims}");
     }
-    if let Some(issued) = claims.get("iat") {
-        let issued = issued.as_f64().expect("a number");
-        assert!(issued <= as_float(NOW + SKEW), "{claims}");
+    if let Some(issued_at) = claims.get("iat") {
+        let issued_at = issued_at.as_f64().expect("a number");
+        assert!(issued_at <= as_float(NOW + SKEW), "{claims}");
     }
 }
 
