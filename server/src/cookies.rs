@@ -90,8 +90,7 @@ impl CookiePolicy {
             Caller::Frame => self.frame_names(),
         };
         let mut ids: Vec<String> = Vec::new();
-        for cookie in cookies(headers).filter(|cookie| names.contains(&cookie.name())) {
-            let id = cookie.value();
+        for (_, id) in cookies(headers).filter(|(name, _)| names.contains(name)) {
             if crate::values::is_random_256(id) && !ids.iter().any(|known| known == id) {
                 ids.push(id.to_owned());
             }
@@ -132,9 +131,9 @@ impl CookiePolicy {
     #[must_use]
     pub fn transactions(self, headers: &HeaderMap) -> Vec<(String, String)> {
         cookies(headers)
-            .filter_map(|cookie| {
-                let id = cookie.name().strip_prefix(self.transaction_prefix())?;
-                Some((id.to_owned(), cookie.value().to_owned()))
+            .filter_map(|(name, sealed)| {
+                let id = name.strip_prefix(self.transaction_prefix())?;
+                Some((id.to_owned(), sealed.to_owned()))
             })
             .collect()
     }
@@ -169,7 +168,10 @@ fn finish_secure(cookie: CookieBuilder<'static>, secure: bool) -> HeaderValue {
         .unwrap_or_else(|_| unreachable!("our names and base64url values are header-safe"))
 }
 
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
+/// Names and values as browsers understand them (RFC 6265bis §5.6): only space and tab around
+/// them are no part of them. A parser that also took away other white space would read a name
+/// for `__Host-…` that browsers let any sub-domain set, with a no-break space before it (D49).
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -177,7 +179,12 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
         // browsers send as they are, must not make ours unreadable (A47).
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
         .filter_map(|pair| str::from_utf8(pair).ok())
-        .filter_map(|pair| Cookie::parse(pair).ok())
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (without_spaces(name), without_spaces(value)))
+}
+
+fn without_spaces(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
 }
 
 /// Adds `Set-Cookie` values to an answer.
@@ -257,6 +264,46 @@ mod tests {
         assert_eq!(HTTPS.session_ids(&headers, Caller::Page), [ID]);
         assert!(HTTPS.session_ids(&headers, Caller::Frame).is_empty());
         assert!(HTTP.session_ids(&headers, Caller::Page).is_empty());
+    }
+
+    #[test]
+    fn a_name_with_other_white_space_around_it_is_another_name() {
+        let spaces = [
+            '\u{85}', '\u{a0}', '\u{1680}', '\u{2003}', '\u{2028}', '\u{205f}', '\u{3000}',
+            '\u{b}', '\u{c}',
+        ];
+        let read = |cookies: String| {
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                header::COOKIE,
+                HeaderValue::from_bytes(cookies.as_bytes()).unwrap(),
+            );
+            (
+                HTTPS.session_ids(&headers, Caller::Page).len()
+                    + HTTPS.session_ids(&headers, Caller::Frame).len(),
+                HTTPS.transactions(&headers).len(),
+            )
+        };
+        let all = |before: &str, after: &str| {
+            format!(
+                "a=b;{before}__Host-component-auth0{after}={before}{ID}{after};\
+                 {before}__Host-component-auth0-frame{after}={ID};\
+                 {before}__Host-component-auth0-login-id{after}=sealed"
+            )
+        };
+        for space in spaces.map(String::from) {
+            if HeaderValue::from_bytes(space.as_bytes()).is_err() {
+                continue;
+            }
+            assert_eq!(read(all(&space, "")), (0, 0), "{space:?} before");
+            // What follows the prefix no browser guards, and none of it is ours either.
+            assert_eq!(read(all("", &space)).0, 0, "{space:?} after");
+            let id = read(all("", &space)).1;
+            assert_eq!(id, 1, "a transaction of another id, {space:?}");
+        }
+        for space in [" ", "\t", " \t"] {
+            assert_eq!(read(all(space, space)), (2, 1), "{space:?}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::config::Origin;
 use crate::state::Config;
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// What an answer is, as far as a browser's protections go.
@@ -112,6 +113,9 @@ impl SecurityHeaders {
             Surface::FormPage => {
                 forbid_framing(&self.form_page_csp, headers);
                 headers.insert(REFERRER_POLICY, fixed("same-origin"));
+                // The launcher closes itself after a logout, and stays for who is signed in:
+                // who opened it must not see which (D40).
+                headers.insert(OPENER_POLICY, fixed("same-origin"));
             }
             Surface::Page => {
                 forbid_framing(&self.page_csp, headers);

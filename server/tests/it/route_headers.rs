@@ -45,20 +45,21 @@ const COMPONENT: Expected = Expected {
     cache: "no-cache",
     vary: "Accept-Encoding, Origin",
 };
-/// Pages with a form. Like all of ours without an opener policy: the popup of a login or a
-/// logout ends on one of them and closes itself.
+/// Pages with a form. What they do differs for who is signed in: whoever opened them sees none
+/// of it.
 const FORM_PAGE: Expected = Expected {
     csp: PAGE_CSP,
     framing: "DENY",
     resource: "same-origin",
-    opener: "",
+    opener: "same-origin",
     referrer: "same-origin",
     cache: "no-store",
     vary: "Cookie, Origin",
 };
-/// Pages on the way of a login.
+/// Pages on the way of a login: alike for everybody.
 const PAGE: Expected = Expected {
     csp: concat_page_csp!("; form-action 'none'"),
+    opener: "",
     referrer: "no-referrer",
     ..FORM_PAGE
 };
