@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import threading
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -78,3 +80,39 @@ def serving(
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def dripping(first: bytes, drop: bytes, *, sips: bool = False) -> Iterator[int]:
+    """A server that answers with `first`, and then a `drop` every 20 ms for half a minute.
+
+    With `sips` it goes on reading meanwhile, a little at a time.
+    """
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(8) as pool:
+
+        def answer(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(first)
+                for _ in range(1500):
+                    if over.wait(0.02):
+                        break
+                    connection.sendall(drop)
+                    if sips:
+                        connection.recv(65536)
+
+        def serve() -> None:
+            while True:
+                connection, _ = listener.accept()
+                if over.is_set():
+                    connection.close()
+                    return
+                pool.submit(answer, connection)
+
+        pool.submit(serve)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            over.set()
+            socket.create_connection(listener.getsockname()).close()

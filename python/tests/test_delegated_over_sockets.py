@@ -13,9 +13,9 @@ import pytest
 
 from sockets import certificate
 from streamlit_component_auth0 import ActionResult, AllowedRequest
-from streamlit_component_auth0 import _outbound as outbound_module
 from streamlit_component_auth0._actions import perform
 from streamlit_component_auth0._outbound import Outbound
+from streamlit_component_auth0._transport import DeadlineTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,6 @@ def test_a_local_server_is_not_reached_otherwise(server: ThreadingHTTPServer) ->
 def test_the_certificate_must_be_the_names_not_the_addresses(
     server: ThreadingHTTPServer,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     host: str,
     reached: bool,
 ) -> None:
@@ -83,16 +82,17 @@ def test_the_certificate_must_be_the_names_not_the_addresses(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    monkeypatch.setattr(
-        outbound_module, "_tls", lambda: ssl.create_default_context(cafile=str(cert))
-    )
+    trusting = ssl.create_default_context(cafile=str(cert))
     base = f"https://{host}:{server.server_port}/"
     result = perform(
         "e",
         {"url": base},
         allowed=[AllowedRequest(base_url=base, allow_private=True)],
         session=None,
-        outbound=Outbound(resolve=lambda _host, _port: ["127.0.0.1"]),
+        outbound=Outbound(
+            resolve=lambda _host, _port: ["127.0.0.1"],
+            transport=lambda: DeadlineTransport(tls=trusting),
+        ),
     )
     assert result.ok is reached
     assert code(result) == (None if reached else "unreachable")

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
 
+from ._content import PLAIN, UnfitContent, content_of
+from ._deadline import Deadline
 from ._exceptions import (
     AuthError,
     CompanionAnswerInvalid,
@@ -30,6 +32,7 @@ from ._exceptions import (
     TicketRefused,
     TokenRefused,
 )
+from ._transport import DeadlineTransport
 from ._wire import AccessToken, Redeemed, Refusal, Standing, read_json
 
 if TYPE_CHECKING:
@@ -41,7 +44,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CALL_SECONDS: Final = 5.0
-"""Bound of one call. A redeem runs under the sign-in's lock, so reruns wait at most this long."""
+"""Bound of one call, its repetition and the look-up of the name included.
+
+A redeem runs under the sign-in's lock, so reruns wait at most this long.
+"""
 MAX_BODY_BYTES: Final = 1 << 20
 """Far above any real answer; stops a stream without end from filling this server's memory."""
 
@@ -58,6 +64,13 @@ _LIMITS: Final = httpx.Limits(
     max_keepalive_connections=8,
     # The companion closes an idle connection after 10 s: whoever writes to one just then loses.
     keepalive_expiry=8.0,
+)
+
+
+_HEADERS: Final = (
+    ("Accept", "application/json"),
+    PLAIN,
+    ("User-Agent", "streamlit-component-auth0"),
 )
 
 
@@ -82,8 +95,9 @@ class Companion(Protocol):
 class BackChannel:
     """The companion over HTTP. Thread-safe; one instance serves all Streamlit sessions.
 
-    It takes no proxy, certificate or credential from the environment (`trust_env` is off):
-    the host's credential must not visit a proxy that somebody set for something else.
+    It takes no proxy, certificate or credential from the environment (its transport knows
+    none, and `trust_env` is off): the host's credential must not visit a proxy that somebody
+    set for something else.
     """
 
     def __init__(
@@ -92,19 +106,20 @@ class BackChannel:
         *,
         transport: httpx.BaseTransport | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        call_seconds: float = CALL_SECONDS,
     ) -> None:
         self._origins = list(settings.origins)
         self._secret = settings.secret
         self._monotonic = monotonic
+        self._call_seconds = call_seconds
         self._client = httpx.Client(
             base_url=settings.internal_url,
             timeout=_TIMEOUT,
-            transport=transport,
+            transport=transport or DeadlineTransport(limits=_LIMITS),
             trust_env=False,
             # A redirect would carry ticket and verifier to wherever it points.
             follow_redirects=False,
-            limits=_LIMITS,
-            headers={"Accept": "application/json", "User-Agent": "streamlit-component-auth0"},
+            headers=dict(_HEADERS),
         )
 
     def redeem(self, ticket: str, verifier: Sealed) -> Redeemed:
@@ -165,9 +180,11 @@ class BackChannel:
             raise CompanionAnswerInvalid  # a proxy's friendly page has signed nobody out
 
     def _call(self, path: str, body: dict[str, Any], *, attempts: int = 2) -> object:
+        deadline = Deadline.after(self._call_seconds, self._monotonic)
         for attempt in range(attempts):
             try:
-                return self._exchange(path, body)
+                with deadline.in_force():
+                    return self._exchange(path, body, deadline)
             except httpx.HTTPError as error:
                 # A kept-alive connection that the companion closed as we wrote to it, or one
                 # of its replicas that went away: the next connection leads to another.
@@ -177,16 +194,15 @@ class BackChannel:
                 break
         raise CompanionUnavailable
 
-    def _exchange(self, path: str, body: dict[str, Any]) -> object:
+    def _exchange(self, path: str, body: dict[str, Any], deadline: Deadline) -> object:
         # The body goes out through `content`, so that no httpx exception holds our dict.
         headers = {
             "Authorization": f"Bearer {self._secret.reveal()}",
             "Content-Type": "application/json",
         }
-        deadline = self._monotonic() + CALL_SECONDS
         content = json.dumps(body).encode()
         with self._client.stream("POST", path, content=content, headers=headers) as response:
-            raw = self._read(response, deadline)
+            raw = _content(path, response, deadline)
         if response.status_code == httpx.codes.NO_CONTENT:
             return _NO_CONTENT
         parsed = read_json(raw)
@@ -194,19 +210,17 @@ class BackChannel:
             return parsed
         raise _refused(path, response, Refusal.parse(parsed))
 
-    def _read(self, response: httpx.Response, deadline: float) -> bytes:
-        raw = bytearray()
-        for chunk in response.iter_bytes():
-            raw += chunk
-            if len(raw) > MAX_BODY_BYTES:
-                raise CompanionAnswerInvalid
-            if self._monotonic() > deadline:
-                # Each chunk may come in time and the whole never end.
-                raise CompanionUnavailable
-        return bytes(raw)
-
     def __repr__(self) -> str:
         return "BackChannel()"
+
+
+def _content(path: str, response: httpx.Response, deadline: Deadline) -> bytes:
+    try:
+        return content_of(response, max_bytes=MAX_BODY_BYTES, deadline=deadline)
+    except UnfitContent as unfit:
+        code = unfit.code
+    _log.warning("companion %s: %s", path, code)
+    raise CompanionUnavailable if code == "timeout" else CompanionAnswerInvalid
 
 
 def _kind(error: httpx.HTTPError) -> str:

@@ -9,26 +9,38 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from urllib.parse import quote_plus, urlsplit
 
 import httpx
 
+from ._content import PLAIN, UnfitContent, content_of
+from ._deadline import Deadline
 from ._exceptions import MachineClientRefused, ProviderUnavailable, UsageError
 from ._sealed import Sealed
 from ._settings import is_loopback_host, origin_of
+from ._transport import DeadlineTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _log = logging.getLogger(__name__)
 
 MAX_ANSWER_BYTES: Final = 256 * 1024
 """Far above any real answer; stops a stream without end from filling this server's memory."""
 
+REQUEST_SECONDS: Final = 10.0
+"""Bound of one request for a token, discovery included: threads that want it too wait for it."""
+
 _LONGEST_LIFETIME: Final = 30 * 86_400.0
-_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
+_CONNECT_SECONDS: Final = 5.0
+_HEADERS: Final = (
+    ("Accept", "application/json"),
+    PLAIN,
+    ("User-Agent", "streamlit-component-auth0"),
+)
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 _FAULTS_OF_THE_REQUEST: Final = frozenset({400, 401, 403})
 
@@ -61,20 +73,24 @@ class ClientCredentials:
         token_url: str | None,
         parameters: Mapping[str, str],
         transport: httpx.BaseTransport | None = None,
+        request_seconds: float = REQUEST_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client_id = client_id
         self._client_secret = client_secret
         self._issuer = issuer
         self._endpoint = TokenEndpoint(token_url, secret_in_body=False) if token_url else None
         self._parameters = dict(parameters)
+        self._request_seconds = request_seconds
+        self._monotonic = monotonic
         self._http = httpx.Client(
-            timeout=_TIMEOUT,
-            transport=transport,
+            timeout=httpx.Timeout(request_seconds, connect=min(request_seconds, _CONNECT_SECONDS)),
+            transport=transport or DeadlineTransport(),
             # The secret must not visit a proxy that somebody set for something else, nor
             # wherever a redirect points.
             trust_env=False,
             follow_redirects=False,
-            headers={"Accept": "application/json", "User-Agent": "streamlit-component-auth0"},
+            headers=dict(_HEADERS),
         )
 
     def request(self) -> Issued:
@@ -84,8 +100,17 @@ class ClientCredentials:
             MachineClientRefused: The provider says no.
             ProviderUnavailable: Anything that says nothing about this client.
         """
+        deadline = Deadline.after(self._request_seconds, self._monotonic)
+        with deadline.in_force():
+            return self._request(deadline)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def _request(self, deadline: Deadline) -> Issued:
         if self._endpoint is None:
-            self._endpoint = self._discover(self._issuer or "")
+            self._endpoint = self._discover(self._issuer or "", deadline)
         endpoint = self._endpoint
         form = {"grant_type": "client_credentials", **self._parameters}
         headers = {}
@@ -93,7 +118,7 @@ class ClientCredentials:
             form |= {"client_id": self._client_id, "client_secret": self._client_secret.reveal()}
         else:
             headers["Authorization"] = self._basic()
-        status, answer = self._exchange("POST", endpoint.url, data=form, headers=headers)
+        status, answer = self._exchange("POST", endpoint.url, deadline, data=form, headers=headers)
         if status == httpx.codes.OK:
             return _issued(answer)
         error = answer.get("error")
@@ -104,10 +129,6 @@ class ClientCredentials:
         _log.warning("token endpoint: status %d", status)
         raise ProviderUnavailable
 
-    def close(self) -> None:
-        """Closes the connections."""
-        self._http.close()
-
     def _basic(self) -> str:
         # RFC 6749 §2.3.1: both parts are form-encoded first.
         pair = (quote_plus(self._client_id), quote_plus(self._client_secret.reveal()))
@@ -115,9 +136,9 @@ class ClientCredentials:
         flow = httpx.BasicAuth(*pair).auth_flow(request)
         return str(next(flow).headers["Authorization"])
 
-    def _discover(self, issuer: str) -> TokenEndpoint:
+    def _discover(self, issuer: str, deadline: Deadline) -> TokenEndpoint:
         # Auth0's issuers end in a slash, people write them without.
-        status, metadata = self._exchange("GET", issuer.rstrip("/") + _DISCOVERY)
+        status, metadata = self._exchange("GET", issuer.rstrip("/") + _DISCOVERY, deadline)
         claimed, url = metadata.get("issuer"), metadata.get("token_endpoint")
         if status != httpx.codes.OK:
             _log.warning("discovery: status %d", status)
@@ -134,16 +155,15 @@ class ClientCredentials:
         return TokenEndpoint(url, secret_in_body="client_secret_basic" not in listed)
 
     def _exchange(
-        self, method: str, url: str, *, data: Any = None, headers: Any = None
+        self, method: str, url: str, deadline: Deadline, *, data: Any = None, headers: Any = None
     ) -> tuple[int, dict[str, Any]]:
         try:
             with self._http.stream(method, url, data=data, headers=headers) as response:
-                raw = bytearray()
-                for chunk in response.iter_bytes():
-                    raw += chunk
-                    if len(raw) > MAX_ANSWER_BYTES:
-                        raise ProviderUnavailable
+                raw = content_of(response, max_bytes=MAX_ANSWER_BYTES, deadline=deadline)
                 status = response.status_code
+        except UnfitContent as unfit:
+            _log.warning("provider: %s", unfit.code)
+            raise ProviderUnavailable from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             # (a ValueError: an address of the metadata that cannot even be spelled)
             _log.warning("provider: %s", type(error).__name__)

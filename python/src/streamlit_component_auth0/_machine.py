@@ -13,7 +13,7 @@ import anyio.to_thread
 import httpx
 
 from ._api import PinnedAsyncClient, PinnedAuth, PinnedClient, pinned_origin, require_origin
-from ._client_credentials import ClientCredentials, require_private_url
+from ._client_credentials import REQUEST_SECONDS, ClientCredentials, require_private_url
 from ._exceptions import MachineClientRefused, ProviderUnavailable, UsageError
 from ._sealed import Sealed
 
@@ -51,7 +51,10 @@ class M2MClient:
         issuer: The provider; its metadata names the token endpoint.
         token_url: The token endpoint itself, in place of `issuer`.
         scope: Scopes to ask for; all that the client is authorised for when not given.
-        transport: An `httpx` transport for requests to the provider, for tests and proxies.
+        timeout: Seconds that a request to the provider may take in all; whoever else wants the
+            token waits that long too.
+        transport: An `httpx` transport for requests to the provider, for tests and proxies. It
+            waits for an answer's head as long as it likes; only the body is then cut in time.
         clock: Unix time.
 
     Raises:
@@ -67,6 +70,7 @@ class M2MClient:
         issuer: str | None = None,
         token_url: str | None = None,
         scope: str | Collection[str] = (),
+        timeout: float = REQUEST_SECONDS,
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -86,6 +90,7 @@ class M2MClient:
             token_url=require_private_url("token_url", token_url) if token_url else None,
             parameters={name: value for name, value in parameters.items() if value},
             transport=transport,
+            request_seconds=timeout,
         )
         self._lock = threading.Lock()
         self._held: _Held | None = None

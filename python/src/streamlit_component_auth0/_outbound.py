@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import httpx
 
 from ._addresses import Address, Resolve, addresses_for, system_resolve
 from ._allowed_request import AllowedRequest, RequestRefused
+from ._content import PLAIN, UnfitContent, content_of
+from ._deadline import Deadline, resolve_within
+from ._transport import DeadlineTransport
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ._sealed import Sealed
     from ._web_request import WebRequest
@@ -41,7 +42,7 @@ class Outbound:
     """The way out; tests put a name service, a network and a clock of their own in its place."""
 
     resolve: Resolve = system_resolve
-    transport: Callable[[], httpx.BaseTransport | None] = field(default=lambda: None)
+    transport: Callable[[], httpx.BaseTransport] = field(default=DeadlineTransport)
     monotonic: Callable[[], float] = time.monotonic
 
     def send(self, request: WebRequest, allowed: AllowedRequest, token: Sealed | None) -> Answer:
@@ -55,11 +56,15 @@ class Outbound:
         Raises:
             RequestRefused: The address is not fit, or no (fit) answer came.
         """
-        deadline = self.monotonic() + allowed.timeout
-        addresses = addresses_for(allowed, self.resolve)
-        for address in addresses[:_MAX_TRIES]:
+        deadline = Deadline.after(allowed.timeout, self.monotonic)
+
+        def resolve(host: str, port: int) -> Sequence[str]:
+            return resolve_within(deadline, self.resolve, host, port)
+
+        for address in addresses_for(allowed, resolve)[:_MAX_TRIES]:
             try:
-                return self._exchange(request, allowed, address, token, deadline)
+                with deadline.in_force():
+                    return self._exchange(request, allowed, address, token, deadline)
             except httpx.ConnectError:
                 continue  # nothing was sent: the next address may do
             except httpx.TimeoutException:
@@ -74,14 +79,13 @@ class Outbound:
         allowed: AllowedRequest,
         address: Address,
         token: Sealed | None,
-        deadline: float,
+        deadline: Deadline,
     ) -> Answer:
-        remaining = max(deadline - self.monotonic(), 0.001)
+        remaining = max(deadline.remaining, 0.001)
         timeout = httpx.Timeout(remaining, connect=min(remaining, _CONNECT_SECONDS))
         target = request.target
         client = httpx.Client(
             transport=self.transport(),
-            verify=_tls(),
             timeout=timeout,
             trust_env=False,
             follow_redirects=False,
@@ -101,21 +105,17 @@ class Outbound:
             finally:
                 response.close()
 
-    def _read(self, response: httpx.Response, allowed: AllowedRequest, deadline: float) -> Answer:
+    def _read(
+        self, response: httpx.Response, allowed: AllowedRequest, deadline: Deadline
+    ) -> Answer:
         if response.is_redirect:
             return Answer(response.status_code, "", b"")  # `Location` is not for the frame
-        if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise RequestRefused("response_encoded")  # a few bytes can unpack to gigabytes
-        content = bytearray()
-        for chunk in response.iter_bytes():
-            content += chunk
-            if len(content) > allowed.max_bytes:
-                raise RequestRefused("response_too_large")
-            if self.monotonic() > deadline:
-                # Each chunk may come in time and the whole never end.
-                raise RequestRefused("timeout")
+        try:
+            content = content_of(response, max_bytes=allowed.max_bytes, deadline=deadline)
+        except UnfitContent as unfit:
+            raise RequestRefused(unfit.code) from None
         media_type = response.headers.get("content-type", "").split(";")[0].strip().lower()
-        return Answer(response.status_code, media_type, bytes(content))
+        return Answer(response.status_code, media_type, content)
 
 
 def _url(request: WebRequest, address: Address) -> str:
@@ -129,7 +129,7 @@ def _headers(request: WebRequest, token: Sealed | None) -> list[tuple[str, str]]
     ours = [
         ("Host", request.target.authority),
         ("User-Agent", "streamlit-component-auth0"),
-        ("Accept-Encoding", "identity"),
+        PLAIN,
         ("Connection", "close"),
     ]
     if token is not None:
@@ -138,9 +138,3 @@ def _headers(request: WebRequest, token: Sealed | None) -> list[tuple[str, str]]
         ours.append((name, f"Bearer {token.reveal()}" if bearer else token.reveal()))
     taken = {name.lower() for name, _ in ours}
     return ours + [(name, value) for name, value in request.headers if name.lower() not in taken]
-
-
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    # Reading the certificate authorities takes longer than most requests.
-    return httpx.create_ssl_context(trust_env=False)
