@@ -7,6 +7,7 @@
 mod browser;
 mod counts;
 mod outcomes;
+mod pip_audit;
 mod python;
 mod report;
 mod rust;
@@ -120,6 +121,12 @@ const CHECKS: &[Check] = &[
         Lane::Python,
         &[PYTHON],
         supply_chain::advisories,
+    ),
+    check(
+        "python security advisories",
+        Lane::Python,
+        &[PYTHON],
+        pip_audit::advisories,
     ),
     tests(
         E2E_TESTS,

@@ -187,11 +187,6 @@ impl Outcomes {
 }
 
 impl Binaries {
-    /// All of them.
-    pub(crate) fn suites(&self) -> impl Iterator<Item = &str> {
-        self.suites.values().map(String::as_str)
-    }
-
     /// Reads Cargo's JSON messages of a build of tests.
     pub(crate) fn of_build(output: &str) -> Self {
         let messages = output

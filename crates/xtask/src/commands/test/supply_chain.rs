@@ -1,7 +1,7 @@
 //! cargo-deny: licences, bans, sources and known vulnerabilities of the dependencies.
 //!
 //! Compiling it takes longer than all that it checks; Astral publishes the built program
-//! on `PyPI`, and the lock file beside this crate pins its bytes.
+//! on `PyPI`, and the lock file beside this crate pins its bytes. So comes pip-audit, too.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -60,7 +60,9 @@ fn is_unreachable(output: &str) -> bool {
 }
 
 fn cargo_deny(context: &Context, step: &Step) -> anyhow::Result<Command> {
-    let mut command = Command::new(installed(context, step)?);
+    let folder = pinned_tool(context, step, "cargo-deny")
+        .context("`cargo install cargo-deny` is another way to get it")?;
+    let mut command = Command::new(folder.join("bin/cargo-deny"));
     command
         .current_dir(context.workspace.root())
         // Its own subcommand name, as Cargo would pass it, is not needed when called directly.
@@ -68,40 +70,32 @@ fn cargo_deny(context: &Context, step: &Step) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-fn installed(context: &Context, step: &Step) -> anyhow::Result<PathBuf> {
-    let lock = context.workspace.join("crates/xtask/cargo-deny.txt");
-    let folder = context.workspace.tools().join("cargo-deny");
-    let program = folder.join("bin/cargo-deny");
+/// Installs what the lock file `crates/xtask/<name>.txt` pins, apart from the packages of the
+/// tests; returns where.
+pub(super) fn pinned_tool(context: &Context, step: &Step, name: &str) -> anyhow::Result<PathBuf> {
+    let lock = context.workspace.join(format!("crates/xtask/{name}.txt"));
+    let folder = context.workspace.tools().join(name);
     let mut fingerprint = Fingerprint::default();
-    fingerprint.add_file(&lock);
+    fingerprint
+        .add_file(&lock)
+        // Some packages are compiled for one version of Python.
+        .add_file(&context.workspace.venv().join("pyvenv.cfg"));
     let stamp = Stamp::new(folder.join(".installed"), fingerprint);
     if stamp.is_current() {
-        return Ok(program);
+        return Ok(folder);
     }
     let mut install = Command::new(context.workspace.venv_program("python"));
     install
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--no-input",
-        ])
-        .args([
-            "--require-hashes",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--upgrade",
-            "--target",
-        ])
+        .args(["-m", "pip", "install"])
+        .args(["--disable-pip-version-check", "--no-input"])
+        .args(["--require-hashes", "--no-deps", "--only-binary=:all:"])
+        .args(["--upgrade", "--target"])
         .arg(&folder)
         .arg("--requirement")
         .arg(&lock);
-    process::run(context, step, &mut install).context(
-        "cannot install cargo-deny: `cargo install cargo-deny` is another way to get it",
-    )?;
+    process::run(context, step, &mut install).with_context(|| format!("cannot install {name}"))?;
     stamp.write()?;
-    Ok(program)
+    Ok(folder)
 }
 
 #[cfg(test)]
@@ -124,5 +118,38 @@ mod tests {
             let found = format!("warning: failed to clone x\nerror[{kind}]: a finding");
             assert!(!is_unreachable(&found), "{found}");
         }
+    }
+
+    /// An exception or a ban (`{ … }`), or an ignored advisory, has its reason above it or
+    /// above its neighbours of the same kind.
+    #[test]
+    fn each_exception_of_the_policy_has_its_reason_beside_it() {
+        let context = Context::for_test();
+        let policy = std::fs::read_to_string(context.workspace.join("deny.toml")).unwrap();
+        assert_eq!(without_reason(&policy), [""; 0]);
+        let ban = "{ crate = \"rsa\" },";
+        assert_eq!(without_reason(&format!("deny = [\n{ban}\n]")), [ban]);
+        let ignored = "\"RUSTSEC-2023-0071\",";
+        assert_eq!(
+            without_reason(&format!("ignore = [\n{ignored}\n]")),
+            [ignored]
+        );
+        let reasoned = format!("deny = [\n# Marvin.\n{ban}\n{ban}\n]");
+        assert_eq!(without_reason(&reasoned), [""; 0]);
+        let inline = "ignore = [\"RUSTSEC-2023-0071\"]";
+        assert_eq!(without_reason(inline), [inline]);
+    }
+
+    fn without_reason(policy: &str) -> Vec<&str> {
+        let mut has_reason = false;
+        let mut found = Vec::new();
+        for line in policy.lines().map(str::trim) {
+            let is_exception = line.starts_with('{') || line.contains("\"RUSTSEC-");
+            if is_exception && !has_reason {
+                found.push(line);
+            }
+            has_reason = line.starts_with('#') || (is_exception && has_reason);
+        }
+        found
     }
 }
