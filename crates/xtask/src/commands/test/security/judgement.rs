@@ -60,9 +60,9 @@ impl<'a> Judgement<'a> {
         self.problems.is_empty() && self.rows.iter().all(Row::is_green)
     }
 
-    /// How many numbers have this verdict.
+    /// How many numbers have this verdict and are not red.
     pub(crate) fn count(&self, verdict: Verdict) -> usize {
-        let rows = self.rows.iter();
+        let rows = self.rows.iter().filter(|row| row.is_green());
         rows.filter(|row| row.entry.verdict == verdict).count()
     }
 }

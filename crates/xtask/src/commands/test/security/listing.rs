@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(list(&judgement, false), expected);
         assert_eq!(
             counts(&judgement),
-            "3 numbers of the catalogue: 2 withstood, 0 partly, 1 not applicable, 0 open; \
+            "3 numbers of the catalogue: 1 withstood, 0 partly, 1 not applicable, 0 open; \
              1 red, 0 wrong in the ledger"
         );
     }
