@@ -1,4 +1,4 @@
-//! What holds for every answer: journal, delays and outages by fault, security headers, CORS.
+//! What holds for every answer: whose it is, journal, delays and outages by fault, security headers, CORS.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use crate::faults::{EndpointFault, FaultPlan};
+use crate::hosts;
 use crate::tenant::DevTenant;
 
 /// No `form-action`: Chromium applies it to every redirect after the login form, and those
@@ -21,6 +22,11 @@ pub(crate) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
+    if !hosts::is_for(&tenant, &request) {
+        let mut refusal = hosts::misdirected();
+        secure(refusal.headers_mut());
+        return refusal;
+    }
     let endpoint = endpoint(request.uri().path());
     if endpoint == "dev" {
         return next.run(request).await;

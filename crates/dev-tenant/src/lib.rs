@@ -17,6 +17,7 @@ mod clock;
 mod control;
 mod faults;
 mod guard;
+mod hosts;
 mod issue;
 mod journal;
 mod keys;

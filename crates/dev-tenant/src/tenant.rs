@@ -16,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
+use url::Url;
 
 use crate::clock::Clock;
 use crate::faults::Faults;
@@ -24,7 +25,8 @@ use crate::keys::Keys;
 use crate::settings::{Settings, User};
 use crate::store::Store;
 use crate::{
-    authorize, backchannel, control, guard, login, logout, metadata, pages, revoke, token, userinfo,
+    authorize, backchannel, control, guard, hosts, login, logout, metadata, pages, revoke, token,
+    userinfo,
 };
 
 /// How long open connections may outlive the shutdown signal.
@@ -39,6 +41,7 @@ pub struct DevTenant {
 
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
+    pub(crate) issuer_host: Option<String>,
     users: RwLock<Vec<User>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Keys,
@@ -63,6 +66,9 @@ impl DevTenant {
             shared: Arc::new(Shared {
                 keys: Keys::new(settings.signing_key.as_ref()),
                 users: RwLock::new(settings.users.clone()),
+                issuer_host: Url::parse(&settings.issuer)
+                    .ok()
+                    .and_then(|issuer| issuer.host_str().map(str::to_owned)),
                 settings,
                 clock,
                 faults: Faults::default(),
@@ -104,7 +110,8 @@ impl DevTenant {
                     .layer(guard::any_origin()),
             );
         if self.shared.settings.test_switches {
-            router = router.merge(control_routes());
+            let guarded = middleware::from_fn_with_state(self.clone(), hosts::refuse_foreign_pages);
+            router = router.merge(control_routes().route_layer(guarded));
         }
         router
             .fallback(not_found)

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use dev_tenant::{APP_CLIENT_ID, APP_CLIENT_SECRET, DevTenant, Settings, SigningKeyPem};
@@ -97,6 +97,8 @@ impl Browser {
                 .headers_mut()
                 .insert(header::COOKIE, cookie.parse().unwrap());
         }
+        let host = HeaderValue::from_static("localhost:3002");
+        request.headers_mut().entry(header::HOST).or_insert(host);
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         if let Some(set) = parts.headers.get(header::SET_COOKIE) {

@@ -11,6 +11,7 @@ mod backchannel;
 mod browser;
 mod control;
 mod faults;
+mod hosts;
 mod logout;
 mod refresh;
 mod token;

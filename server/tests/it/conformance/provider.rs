@@ -31,6 +31,7 @@ async fn oidcc_client_test_userinfo_bearer_header(mode: ResponseMode) {
     let redeemed = party.login().await.accepted().await;
     let token = redeemed["access_token"].as_str().unwrap();
     let request = Request::get("/userinfo")
+        .header(header::HOST, "localhost")
         .header(header::AUTHORIZATION, format!("Bearer {token}"))
         .body(Body::empty())
         .unwrap();
@@ -76,7 +77,7 @@ async fn oidcc_client_test_discovery_openid_config(mode: ResponseMode) {
 // The keys are elsewhere in each run: only metadata can tell where.
 async fn oidcc_client_test_discovery_jwks_uri_keys(mode: ResponseMode) {
     let party = RelyingParty::new(mode).await;
-    let usual = Request::get("/.well-known/jwks.json");
+    let usual = Request::get("/.well-known/jwks.json").header(header::HOST, "localhost");
     let usual = usual.body(Body::empty()).unwrap();
     let keys = party.world.tenant.router().oneshot(usual).await.unwrap();
     let keys = Answer::read(keys).await.body;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use dev_tenant::DevTenant;
-use http::{Request, StatusCode, header};
+use http::{HeaderValue, Request, StatusCode, header};
 use tower::ServiceExt as _;
 use url::Url;
 
@@ -82,6 +82,8 @@ impl ProviderWindow {
     }
 
     async fn send(&self, mut request: Request<Body>) -> Answer {
+        let host = HeaderValue::from_static("localhost");
+        request.headers_mut().insert(header::HOST, host);
         if let Some(cookie) = &*self.cookie.lock().unwrap() {
             let cookie = cookie.parse().unwrap();
             request.headers_mut().insert(header::COOKIE, cookie);
