@@ -37,8 +37,11 @@ http {{
     {cache_store}
     upstream companions {{ zone companions 64k; {servers} }}
     {routes}
+    limit_conn_zone $binary_remote_addr zone=addresses:10m;
     server {{
         listen 127.0.0.1:{port};
+        limit_conn addresses 1000;
+        limit_conn_status 429;
         location / {{
             proxy_pass http://{target};
             # The companion answers to its own name only (421 otherwise), and counts clients
