@@ -55,22 +55,22 @@ pub async fn backchannel_logout(
         audit.record(&Event::LogoutTokenRefused);
         return Err(REFUSED);
     }
-    obey(&token, &sessions, &sign_out).await?;
-    note_obeyed(&token, &sessions).await?;
+    let obeying = obey(token, sessions, sign_out.clone());
+    sign_out.to_the_end(obeying).await?;
     Ok(StatusCode::OK.into_response())
 }
 
 async fn obey(
-    token: &VerifiedLogoutToken,
-    sessions: &Sessions,
-    sign_out: &SignOut,
+    token: VerifiedLogoutToken,
+    sessions: Sessions,
+    sign_out: SignOut,
 ) -> Result<(), AppError> {
     // First: a login under way has no session yet that could be found.
-    sessions.note_provider_logout(token).await?;
-    for id in sessions.named_by(token).await? {
+    sessions.note_provider_logout(&token).await?;
+    for id in sessions.named_by(&token).await? {
         sign_out.end(id, EndReason::ProviderLogout).await?;
     }
-    Ok(())
+    note_obeyed(&token, &sessions).await
 }
 
 fn spent_key(token: &VerifiedLogoutToken) -> KeyHash {

@@ -13,6 +13,7 @@ use http::{HeaderMap, StatusCode, header};
 use session_store::{HandleKind, KeyHash, SessionId};
 use shared::auth::{HandoffRequest, Pending, SignedIn};
 use shared::error::{EndReason, ErrorCode};
+use tokio_util::sync::CancellationToken;
 
 use super::ticket::{Binding, mint_ticket};
 use super::waiting::{Answer, HOLD};
@@ -59,7 +60,7 @@ pub async fn handoff(
         .hold
         .map_or(HOLD, |ms| Duration::from_millis(ms.into()));
     match handoff.waiting.wait(&challenge, client.0, hold).await? {
-        Answer::Ready(id) => handoff.claim(&challenge, id, binding, &headers).await,
+        Answer::Ready(id) => handoff.claimed(challenge, id, binding, headers).await,
         Answer::Refused => Err(AppError::refused(
             ErrorCode::LoginRefused,
             "The sign-in was refused or did not succeed. You can try again.",
@@ -127,14 +128,35 @@ impl Minted {
 }
 
 impl Handoff {
+    /// On a task of its own: a frame that hangs up between two steps must not leave the
+    /// replaced session alive, nor handles that nobody holds.
+    async fn claimed(
+        &self,
+        challenge: String,
+        id: SessionId,
+        binding: Option<Binding>,
+        headers: HeaderMap,
+    ) -> Result<Response, AppError> {
+        let gone = CancellationToken::new();
+        let _still_here = gone.clone().drop_guard();
+        let handoff = self.clone();
+        let claiming = async move {
+            handoff
+                .claim(&challenge, id, binding, &headers, &gone)
+                .await
+        };
+        self.sign_out.to_the_end(claiming).await
+    }
+
     /// All that it gives is stored before the result is taken: a fault of the store costs the
-    /// frame a poll, not its login.
+    /// frame a poll, not its login. Nor does hanging up, until it is taken.
     async fn claim(
         &self,
         challenge: &str,
         id: SessionId,
         binding: Option<Binding>,
         headers: &HeaderMap,
+        gone: &CancellationToken,
     ) -> Result<Response, AppError> {
         let sessions = &self.sessions;
         let Standing::Live(live) = sessions.by_id(id).await? else {
@@ -142,6 +164,11 @@ impl Handoff {
         };
         let replaced = self.replaced(&live, headers).await?;
         let minted = Minted::on(&live, binding, sessions).await?;
+        if gone.is_cancelled() {
+            minted.remove(sessions).await;
+            // Nobody hears it: the next poll finds the login as it was.
+            return Err(GONE);
+        }
         match self.waiting.take(challenge).await {
             Ok(true) => {}
             Ok(false) => {

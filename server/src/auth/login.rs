@@ -155,9 +155,12 @@ impl Asked {
     }
 
     /// Asks the provider for the person, whatever session it has (`prompt=login`, OpenID
-    /// Connect Core §3.1.2.1), unless the login says itself what it wants.
+    /// Connect Core §3.1.2.1), unless the login asks itself in a way that shows the person
+    /// who signs in. Any page may link here with `prompt=none`.
     fn for_the_person_anew(&mut self) {
-        if !self.options.iter().any(|(name, _)| name == "prompt") {
+        let asks = |(name, value): &(String, String)| name == "prompt" && asks_who_it_is(value);
+        if !self.options.iter().any(asks) {
+            self.options.retain(|(name, _)| name != "prompt");
             self.options.push(("prompt".into(), "login".into()));
         }
     }
@@ -179,6 +182,14 @@ impl Asked {
             page_cookie: None,
         }
     }
+}
+
+/// Whether a provider that is asked so lets the person say who they are (`create`: Initiating
+/// User Registration via OpenID Connect 1.0); `consent` alone goes by the session it has.
+fn asks_who_it_is(prompt: &str) -> bool {
+    let mut values = prompt.split(' ');
+    values.clone().all(|value| value != "none")
+        && values.any(|value| matches!(value, "login" | "select_account" | "create"))
 }
 
 /// An unreadable `max_age` could not be verified later.
@@ -236,5 +247,18 @@ mod tests {
         assert_eq!(options(&[], true), [anew]);
         let own = ("prompt".to_owned(), "select_account".to_owned());
         assert_eq!(options(&[("prompt", "select_account")], true), [own]);
+    }
+
+    // A link on any page can say so: the provider's session would sign the person in again.
+    #[test]
+    fn after_the_hosts_logout_no_link_keeps_the_provider_from_asking() {
+        for silent in ["none", "consent", "none login", "None", "login none"] {
+            let anew = ("prompt".to_owned(), "login".to_owned());
+            assert_eq!(options(&[("prompt", silent)], true), [anew], "{silent}");
+            let as_asked = ("prompt".to_owned(), silent.to_owned());
+            assert_eq!(options(&[("prompt", silent)], false), [as_asked]);
+        }
+        let both = ("prompt".to_owned(), "login consent".to_owned());
+        assert_eq!(options(&[("prompt", "login consent")], true), [both]);
     }
 }

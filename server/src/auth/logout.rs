@@ -2,6 +2,8 @@
 //! (for whoever asked) names the provider's end-session page (OpenID Connect RP-Initiated
 //! Logout 1.0). A `GET` ends nothing: links, images and prefetches cannot sign anyone out.
 
+use std::future::Future;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -58,6 +60,21 @@ impl SignOut {
             audit,
             closing,
         }
+    }
+
+    /// Runs what must not stop half-way on a task of its own: a caller that hangs up, and a
+    /// request whose time is over, would else drop it between two steps.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub(super) async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, AppError>> + Send + 'static,
+    ) -> Result<T, AppError> {
+        self.closing
+            .finish(of_this_request(work))
+            .await
+            .unwrap_or_else(|_| Err(AppError::Internal("ending a session panicked".into())))
     }
 
     /// Ends one session: here at once, its refresh token at the provider soon after.
@@ -156,6 +173,21 @@ impl SignOut {
         self.tokens.revoke_soon(refresh_token);
     }
 
+    /// What a person's logout ends; gives `live` back.
+    async fn end_of_person(
+        self,
+        sealed: Vec<SessionId>,
+        live: Option<LiveSession>,
+    ) -> Result<Option<LiveSession>, AppError> {
+        for id in sealed {
+            self.end(id, EndReason::SignedOut).await?;
+        }
+        if let Some(live) = &live {
+            self.end_federated(live.id, &live.session).await?;
+        }
+        Ok(live)
+    }
+
     /// Ends a session, and with `FEDERATED_LOGOUT` all of the same provider session. Its own
     /// comes last: as long as it lives, a logout that failed half-way can be tried again.
     async fn end_federated(&self, id: SessionId, session: &Session) -> Result<(), AppError> {
@@ -250,14 +282,12 @@ pub async fn logout(
         Some((live, _)) => Some(live),
         None => by_sign_out_key(key, &sessions).await?,
     };
-    for id in sealed_to_us(caller, &ids, key, &sessions).await? {
-        sign_out.end(id, EndReason::SignedOut).await?;
-    }
-    let mut logout_url = None;
-    if let Some(live) = live {
-        sign_out.end_federated(live.id, &live.session).await?;
-        logout_url = sign_out.end_session_url(&live.session, !is_fetch).await;
-    }
+    let sealed = sealed_to_us(caller, &ids, key, &sessions).await?;
+    let ending = sign_out.clone().end_of_person(sealed, live);
+    let logout_url = match sign_out.to_the_end(ending).await? {
+        Some(live) => sign_out.end_session_url(&live.session, !is_fetch).await,
+        None => None,
+    };
     let mut response = if is_fetch {
         let logout_url = logout_url.map(Into::into);
         Json(LoggedOut { logout_url }).into_response()

@@ -19,11 +19,25 @@ pub async fn revoke(
     State(sign_out): State<SignOut>,
     HostJson(request): HostJson<RevokeRequest>,
 ) -> Result<StatusCode, AppError> {
+    let revoking = end_behind(request, sessions, sign_out.clone());
+    sign_out.to_the_end(revoking).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The session of the grant comes last: as long as it lives, a revocation that failed half-way
+/// can be tried again.
+async fn end_behind(
+    request: RevokeRequest,
+    sessions: Sessions,
+    sign_out: SignOut,
+) -> Result<(), AppError> {
     let grant = request.grant.as_str();
     if let Standing::Live(live) = sessions.by_grant(grant).await? {
         if request.everywhere {
-            for id in sessions.of_same_subject(&live.session).await? {
-                sign_out.end_by_host(id).await?;
+            for other in sessions.of_same_subject(&live.session).await? {
+                if other != live.id {
+                    sign_out.end_by_host(other).await?;
+                }
             }
         }
         sign_out.end_by_host(live.id).await?;
@@ -34,5 +48,5 @@ pub async fn revoke(
             tracing::warn!("no key here opens the session: whose others to end is unknown");
         }
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }

@@ -8,16 +8,16 @@ use super::{ends_in_good_order, faulty};
 use crate::backchannel::{deliver, good_claims, signed};
 use crate::harness::{Answer, CapturedLog, SignedIn, World, eventually};
 
-async fn logout(someone: &SignedIn) -> Answer {
+pub(super) async fn logout(someone: &SignedIn) -> Answer {
     let (path, body) = ("/api/auth/logout", serde_json::json!({}));
     someone.browser.frame_post(path, &body).await
 }
 
-fn revocations(world: &World) -> u64 {
+pub(super) fn revocations(world: &World) -> u64 {
     world.tenant.journal().requests_to("revoke")
 }
 
-fn ends_reported(log: &CapturedLog) -> usize {
+pub(super) fn ends_reported(log: &CapturedLog) -> usize {
     log.text().matches("a session ended").count()
 }
 

@@ -10,7 +10,7 @@ use session_store::{
     Handle, HandleKind, KeyHash, NewHandle, NewSession, Notice, Purged, SessionId, SessionStore,
     StoreError, StoredSession, Taken, Updated,
 };
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 /// Which calls fail. Clones are the same.
 #[derive(Clone, Default)]
@@ -29,6 +29,8 @@ struct Counted {
     is_outrun: bool,
     hangs: bool,
     panics: bool,
+    /// Closed when the answers may go.
+    held: Option<Arc<Semaphore>>,
 }
 
 /// How a call goes on.
@@ -84,6 +86,23 @@ impl StoreFaults {
         operations.entry(operation).or_default().hangs = true;
     }
 
+    /// From now on this operation is done, and its answers wait until nothing fails any more.
+    pub(crate) fn hold_answers(&self, operation: &'static str) {
+        let mut operations = self.0.lock().unwrap();
+        let held = Some(Arc::new(Semaphore::new(0)));
+        operations.entry(operation).or_default().held = held;
+    }
+
+    async fn let_go(&self, operation: &'static str) {
+        let held = {
+            let operations = self.0.lock().unwrap();
+            operations.get(operation).and_then(|it| it.held.clone())
+        };
+        if let Some(held) = held {
+            assert!(held.acquire().await.is_err(), "it is closed, never given");
+        }
+    }
+
     /// From now on this operation panics.
     pub(crate) fn panic(&self, operation: &'static str) {
         let mut operations = self.0.lock().unwrap();
@@ -99,6 +118,9 @@ impl StoreFaults {
             counted.is_outrun = false;
             counted.hangs = false;
             counted.panics = false;
+            if let Some(held) = counted.held.take() {
+                held.close();
+            }
         }
     }
 
@@ -164,6 +186,7 @@ macro_rules! with_faults {
                     $faster(&*self.store, $(&$seen),*).await?;
                 })?
                 let answer = self.store.$name($($argument),*).await;
+                self.faults.let_go(stringify!($name)).await;
                 match fate {
                     Fate::Answered => answer,
                     Fate::AnswerLost => Err(StoreError::Unavailable("its answer is lost".into())),
