@@ -10,7 +10,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use shared::routes;
 
 use crate::assets::Assets;
@@ -28,6 +28,8 @@ enum Surface {
     Component,
     /// A page that a person sees, with a form of its own.
     FormPage,
+    /// Where a person's own navigation begins a login.
+    LoginLink,
     /// A page that a person sees.
     Page,
     /// JSON, and the redirects of a login.
@@ -36,8 +38,9 @@ enum Surface {
     Asset,
 }
 
-fn surface(path: &str) -> Surface {
+fn surface(method: &Method, path: &str) -> Surface {
     match path {
+        routes::LOGIN if method != Method::POST => Surface::LoginLink,
         routes::COMPONENT | "/streamlit/" | routes::HERO => Surface::Component,
         routes::LAUNCHER | routes::LOGOUT => Surface::FormPage,
         routes::SIGNED_IN | routes::SIGNED_OUT | routes::LOGIN | routes::CALLBACK => Surface::Page,
@@ -113,9 +116,12 @@ impl SecurityHeaders {
             Surface::FormPage => {
                 forbid_framing(&self.form_page_csp, headers);
                 headers.insert(REFERRER_POLICY, fixed("same-origin"));
-                // The launcher closes itself after a logout, and stays for who is signed in:
-                // who opened it must not see which (D40).
-                headers.insert(OPENER_POLICY, fixed("same-origin"));
+                leave_the_opener(headers);
+            }
+            Surface::LoginLink => {
+                forbid_framing(&self.page_csp, headers);
+                headers.insert(REFERRER_POLICY, fixed("no-referrer"));
+                leave_the_opener(headers);
             }
             Surface::Page => {
                 forbid_framing(&self.page_csp, headers);
@@ -156,6 +162,13 @@ fn forbid_framing(csp: &HeaderValue, headers: &mut HeaderMap) {
     headers.append(VARY, fixed("Cookie, Origin"));
 }
 
+/// Whoever opened the window sees nothing more of it. The launcher closes itself after a logout,
+/// and stays for who is signed in; a login ends there at once for whom the provider knows. Any
+/// page could open either and look (D40). Not for the popup of a frame, which posts its login.
+fn leave_the_opener(headers: &mut HeaderMap) {
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+}
+
 fn value(text: &str) -> HeaderValue {
     HeaderValue::try_from(text)
         .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
@@ -167,7 +180,7 @@ pub async fn set_security_headers(
     request: Request,
     next: Next,
 ) -> Response {
-    let by_path = surface(request.uri().path());
+    let by_path = surface(request.method(), request.uri().path());
     let origin = request.headers().get(http::header::ORIGIN).cloned();
     let mut response = next.run(request).await;
     let is_page = response

@@ -5,7 +5,9 @@ use http::{Method, StatusCode};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{CODE_FILE, COMPONENT, Expected, FILE, NO_FILE, ROUTES, assert_headers, frontend, row};
+use super::{
+    CODE_FILE, COMPONENT, Expected, FILE, NO_FILE, ROUTES, assert_headers, frontend, posted, row,
+};
 use crate::harness::{Answer, Call, SignedIn, StoreFaults, World};
 
 /// What routes ask of the store, as they are named there.
@@ -60,7 +62,7 @@ async fn a_method_that_a_route_does_not_take_has_its_row() {
     for (_, path, own) in ROUTES {
         let mut refused = 0;
         for method in [
-            "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "GET",
+            "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "GET", "HEAD",
         ] {
             for accept in ["text/html", "*/*"] {
                 let method = Method::from_bytes(method.as_bytes()).unwrap();
@@ -69,11 +71,49 @@ async fn a_method_that_a_route_does_not_take_has_its_row() {
                 if answer.status == StatusCode::METHOD_NOT_ALLOWED {
                     let what = format!("{method} {path} for {accept}");
                     assert_headers(&what, &answer, row_of_error(&answer, own));
+                    assert_allows_others(&what, &answer, &method);
                     refused += 1;
                 }
             }
         }
         assert!(refused >= 10, "{path}: {refused}");
+    }
+}
+
+/// RFC 9110 §15.5.6: a 405 says which methods there are.
+#[track_caller]
+fn assert_allows_others(what: &str, answer: &Answer, refused: &Method) {
+    let allowed = answer.header("allow");
+    let mut methods = allowed.split(',').map(str::trim);
+    assert!(!allowed.is_empty(), "{what} names no method");
+    assert!(
+        methods.all(|method| method != refused.as_str()),
+        "{what}: {allowed}"
+    );
+}
+
+/// Link scanners ask so. Neither address may be looked at by them, and each says so (A25).
+#[tokio::test]
+async fn login_and_callback_name_the_methods_that_they_have() {
+    let query = World::new().await;
+    let form_post = query.restarted(&[("AUTH0_RESPONSE_MODE", "form_post")]);
+    let callback = "/api/auth/callback?code=c&state=s";
+    for (world, path, allowed) in [
+        (&query, "/api/auth/login", "GET,POST"),
+        (&query, callback, "GET"),
+        (&form_post, callback, "GET,POST"),
+    ] {
+        for method in ["HEAD", "PUT", "OPTIONS", "POST"] {
+            if allowed.contains(method) {
+                continue;
+            }
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let call = Call::new(method.clone(), path);
+            let answer = world.browser().send(call).await;
+            let what = format!("{method} {path}");
+            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{what}");
+            assert_eq!(answer.header("allow"), allowed, "{what}");
+        }
     }
 }
 
@@ -96,17 +136,17 @@ async fn every_route(someone: &SignedIn) -> Vec<(String, Answer, &'static Expect
         answers.push((
             format!("{path} of the frame"),
             browser.frame_post(path, &body).await,
-            own,
+            posted(own),
         ));
         answers.push((
             format!("{path} of a form"),
             browser.submit(path, &[]).await,
-            own,
+            posted(own),
         ));
         answers.push((
             format!("{path} of a host"),
             someone.host.post(path, &body).await,
-            own,
+            posted(own),
         ));
     }
     answers
