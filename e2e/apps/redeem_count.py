@@ -32,11 +32,11 @@ def redeems() -> int:
     return _calls[_session_id()]["/api/auth/redeem"]
 
 
-def _counting(self: back_channel.BackChannel, path: str, body: dict[str, Any]) -> object:
+def _counting(self: back_channel.BackChannel, path: str, *arguments: Any) -> object:
     _calls[_session_id()][path] += 1
     if path == "/api/auth/redeem":
         time.sleep(_redeem_seconds)
-    return _exchange(self, path, body)
+    return _exchange(self, path, *arguments)
 
 
 def _session_id() -> str:

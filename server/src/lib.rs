@@ -101,14 +101,16 @@ fn browser_routes() -> Router<AppState> {
         .route(
             routes::LOGIN,
             get(auth::login::by_navigation)
-                .head(callback::method_not_allowed)
-                .post(auth::login::by_frame),
+                .head(no_such_method_of_login)
+                .post(auth::login::by_frame)
+                .fallback(no_such_method_of_login),
         )
         .route(
             routes::CALLBACK,
             get(callback::by_redirect)
-                .head(callback::method_not_allowed)
-                .post(callback::by_form_post),
+                .head(callback::no_such_method)
+                .post(callback::by_form_post)
+                .fallback(callback::no_such_method),
         )
         .route(routes::HANDOFF, post(auth::handoff::handoff))
         .route(routes::TICKET, post(auth::ticket::ticket))
@@ -120,6 +122,11 @@ fn browser_routes() -> Router<AppState> {
         )
         .route(routes::PONG, get(auth::pong::pong))
         .route(routes::PING, get(health::ping))
+}
+
+/// For `HEAD` too (link scanners), which would begin a login.
+async fn no_such_method_of_login() -> Response {
+    callback::only("GET,POST")
 }
 
 /// The back channel: Streamlit hosts with their credential, and the provider.

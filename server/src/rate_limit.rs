@@ -6,8 +6,8 @@
 //! and whoever has a /48 has 65,536 networks, so those share a wider budget. Who the client
 //! is behind proxies is for [`crate::client_address`] to say. The back channel is not
 //! counted by address, since all visitors of an app come from its one address there: only
-//! wrong credentials are, and redeems by the Streamlit session that sends them (G10). Tickets
-//! are counted by the session that they are for.
+//! wrong credentials are, logout tokens that are refused, and redeems by the Streamlit session
+//! that sends them (G10). Tickets are counted by the session that they are for.
 //!
 //! What a foreign page makes a browser send is refused without being counted: else a loop in
 //! one tab would lock out everybody behind the same address.
@@ -42,6 +42,8 @@ use crate::state::{AppState, Config};
 const POLLS_PER_LOGIN: NonZeroU32 = NonZeroU32::new(10).unwrap();
 /// A page asks once for each frame that it shows, and again when the frame is shown anew.
 const TICKETS_PER_SESSION: NonZeroU32 = NonZeroU32::new(120).unwrap();
+/// Anybody can send them, and each is a line in the log. An honest provider sends none.
+const REFUSED_LOGOUT_TOKENS: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// Networks of one site that may use their whole share at once.
 const NETWORKS_PER_SITE: NonZeroU32 = NonZeroU32::new(16).unwrap();
 /// Clients remembered in each table (about 80 bytes each). Above that the one that has been
@@ -58,6 +60,7 @@ struct Budgets {
     callback: PerAddress,
     handoff: PerAddress,
     wrong_credential: PerAddress,
+    refused_logout_token: PerAddress,
     redeem: Limiter,
     ticket: Limiter,
     /// At most one warning a minute.
@@ -76,6 +79,7 @@ impl RateLimits {
                 callback: PerAddress::new(logins),
                 handoff: PerAddress::new(logins.saturating_mul(POLLS_PER_LOGIN)),
                 wrong_credential: PerAddress::new(logins),
+                refused_logout_token: PerAddress::new(logins.min(REFUSED_LOGOUT_TOKENS)),
                 redeem: limiter(logins),
                 ticket: limiter(TICKETS_PER_SESSION),
                 warning: limiter(NonZeroU32::MIN),
@@ -115,6 +119,18 @@ impl RateLimits {
     pub fn wrong_credential(&self, client: ClientAddress) -> Result<(), AppError> {
         match &self.0 {
             Some(budgets) => budgets.wrong_credential.check(client.0),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a logout token from `client` that is refused, before that is written anywhere.
+    /// One that is to be believed is never refused for it.
+    ///
+    /// # Errors
+    /// [`AppError::RateLimited`] when the budget is used up.
+    pub fn refused_logout_token(&self, client: ClientAddress) -> Result<(), AppError> {
+        match &self.0 {
+            Some(budgets) => budgets.refused_logout_token.check(client.0),
             None => Ok(()),
         }
     }

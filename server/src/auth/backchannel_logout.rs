@@ -11,8 +11,10 @@ use shared::error::{EndReason, ErrorCode};
 
 use super::logout::SignOut;
 use crate::audit::{Audit, Event};
+use crate::client_address::ClientAddress;
 use crate::error::AppError;
 use crate::provider_errors::verification;
+use crate::rate_limit::RateLimits;
 use crate::sessions::Sessions;
 
 const REFUSED: AppError = AppError::refused(
@@ -29,12 +31,14 @@ pub struct LogoutForm {
 /// Ends what the logout token names. 200 also when nothing of ours is left of it.
 ///
 /// # Errors
-/// 400 for a token that is not to be believed, or one seen before.
+/// 400 for a token that is not to be believed, or one seen before; 429 for too many of those.
 pub async fn backchannel_logout(
     State(provider): State<Provider>,
     State(sessions): State<Sessions>,
     State(sign_out): State<SignOut>,
     State(audit): State<Audit>,
+    State(limits): State<RateLimits>,
+    client: ClientAddress,
     form: Result<Form<LogoutForm>, axum::extract::rejection::FormRejection>,
 ) -> Result<Response, AppError> {
     let Ok(Form(LogoutForm { logout_token })) = form else {
@@ -44,6 +48,7 @@ pub async fn backchannel_logout(
     let token = match verifier.verify(&logout_token, provider.now()).await {
         Ok(token) => token,
         Err(VerificationError::Invalid(fault)) => {
+            limits.refused_logout_token(client)?;
             tracing::warn!(event = "logout_token_refused", %fault, "a logout token was refused");
             audit.record(&Event::LogoutTokenRefused);
             return Err(REFUSED);
@@ -51,6 +56,7 @@ pub async fn backchannel_logout(
         Err(error) => return Err(verification(error)),
     };
     if was_obeyed(&token, &sessions).await? {
+        limits.refused_logout_token(client)?;
         tracing::warn!(event = "logout_token_replayed", "a logout token came again");
         audit.record(&Event::LogoutTokenRefused);
         return Err(REFUSED);

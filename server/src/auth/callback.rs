@@ -6,7 +6,7 @@ mod delivery;
 use axum::extract::rejection::RawFormRejection;
 use axum::extract::{RawForm, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use oidc::{AuthorizationResponse, Expectations, Occasion, TokenSet, VerifiedIdToken};
 use session_store::SessionId;
 use shared::error::{EndReason, ErrorCode};
@@ -55,7 +55,7 @@ pub async fn by_form_post(
     form: Result<RawForm, RawFormRejection>,
 ) -> Response {
     if callback.config.response_mode != ResponseMode::FormPost {
-        return method_not_allowed().await;
+        return callback.only_its_methods();
     }
     if !is_document_navigation(&headers) {
         return no_navigation();
@@ -73,14 +73,22 @@ pub async fn by_form_post(
     }
 }
 
-/// Also for `HEAD` (link scanners): answers without looking, since a look would spend the
-/// login.
+/// Any other method of the callback. For `HEAD` too (link scanners): answers without looking,
+/// since a look would spend the login.
+pub async fn no_such_method(State(callback): State<Callback>) -> Response {
+    callback.only_its_methods()
+}
+
+/// Where there are these methods only (RFC 9110 §15.5.6).
+#[must_use]
+pub fn only(methods: &'static str) -> Response {
+    let allow = [(header::ALLOW, HeaderValue::from_static(methods))];
+    (allow, NO_SUCH_METHOD).into_response()
+}
+
+/// The router adds the methods that the route has.
 pub async fn method_not_allowed() -> Response {
-    AppError::refused(
-        ErrorCode::MethodNotAllowed,
-        "This address has no such method.",
-    )
-    .into_response()
+    NO_SUCH_METHOD.into_response()
 }
 
 /// Whatever page embeds or fetches this address, no person's login arrives there. Nothing is
@@ -100,6 +108,11 @@ const fn unknown_login() -> AppError {
     )
 }
 
+const NO_SUCH_METHOD: AppError = AppError::refused(
+    ErrorCode::MethodNotAllowed,
+    "This address has no such method.",
+);
+
 const ENDED_MEANWHILE: AppError = AppError::refused(
     ErrorCode::LoginRefused,
     "The sign-in service has just signed you out. You can try again.",
@@ -114,6 +127,13 @@ const fn signed_in_page(transaction: &Transaction) -> &'static str {
 }
 
 impl Callback {
+    fn only_its_methods(&self) -> Response {
+        only(match self.config.response_mode {
+            ResponseMode::Query => "GET",
+            ResponseMode::FormPost => "GET,POST",
+        })
+    }
+
     /// Finds the login that the response belongs to; spends it, whatever comes of it.
     async fn receive(&self, parameters: &str, headers: &HeaderMap) -> Response {
         let now = self.sessions.now();

@@ -424,7 +424,16 @@ impl<'a> Parser<'a> {
         if self.lookup.value(NAME).is_none() && base.is_some_and(Origin::is_https) {
             self.warnings.push("TRUSTED_PROXIES is unset: behind a reverse proxy every visitor counts as one client; list the proxies' addresses".into());
         }
-        self.parsed_list(NAME, "list addresses or networks like 10.0.0.0/8")
+        let networks = self.parsed_list(NAME, "list addresses or networks like 10.0.0.0/8");
+        // The leftmost address would count then, which is the client's own word (E48). Halves
+        // make a whole, too.
+        if IpNet::aggregate(&networks)
+            .iter()
+            .any(|network| network.prefix_len() == 0)
+        {
+            self.problem(NAME, "must not hold every address there is, or any client could say that it is another: list only your own proxies, by address or as networks like 10.0.0.0/8");
+        }
+        networks
     }
 
     /// Five hundred people who arrive at once behind one address, and try twice, fit in.

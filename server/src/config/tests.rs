@@ -105,6 +105,11 @@ fn refuses_each_bad_value_and_names_its_variable() {
         ("SESSION_ABSOLUTE_SECONDS", "-1"),
         ("FEDERATED_LOGOUT", "maybe"),
         ("TRUSTED_PROXIES", "10.0.0.0/99"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("TRUSTED_PROXIES", "::/0"),
+        ("TRUSTED_PROXIES", "10.0.0.1/0"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,::/0"),
+        ("TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1"),
         ("REMOTE_API_BASE_URL", "http://api.example.org"),
         ("LOG_FORMAT", "xml"),
         ("AUTH0_SECRET_FILE", "/nonexistent/secret"),
@@ -180,6 +185,18 @@ fn warns_of_visitors_that_all_count_as_one_and_of_a_store_in_the_clear() {
         ("SESSION_STORE", "redis://localhost:6379/1"),
     ];
     assert!(with(&development).unwrap().warnings.is_empty());
+}
+
+// E48, A23: whoever trusts all addresses lets every client say who it is.
+#[test]
+fn trusting_every_proxy_is_refused_in_words_that_help() {
+    assert_eq!(
+        problem(&[("TRUSTED_PROXIES", "0.0.0.0/0,::/0")]),
+        "TRUSTED_PROXIES: must not hold every address there is, or any client could say that it is another: list only your own proxies, by address or as networks like 10.0.0.0/8"
+    );
+    for half in ["0.0.0.0/1", "2000::/3", "10.0.0.0/8,fd00::/8"] {
+        assert!(with(&[("TRUSTED_PROXIES", half)]).is_ok(), "{half}");
+    }
 }
 
 #[test]

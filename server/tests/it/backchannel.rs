@@ -6,7 +6,7 @@ use dev_tenant::APP_CLIENT_ID;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::harness::{Answer, Host, SignedIn, StoreFaults, World};
+use crate::harness::{Answer, CapturedLog, Host, SignedIn, StoreFaults, World};
 
 pub(crate) const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const PATH: &str = "/api/auth/backchannel-logout";
@@ -192,6 +192,49 @@ async fn a_logout_token_that_met_a_fault_of_the_store_counts_the_next_time() {
         let ended = someone.host.session(someone.grant()).await;
         ended.assert(401, "session_ended");
         deliver(&world, &token).await.assert(400, "invalid_request");
+    }
+}
+
+// Anybody can send them: neither log nor processor is theirs to use up.
+#[tokio::test]
+async fn refused_logout_tokens_are_limited_and_a_good_one_never_is() {
+    let log = CapturedLog::start();
+    let world = World::new().await;
+    let someone = signed_in(&world, "ada").await;
+    let good = signed(&world, &good_claims(&world, "jti-1"));
+    assert_eq!(deliver(&world, &good).await.status, StatusCode::OK);
+    for number in 0..60 {
+        // What was obeyed once is a refused one the next time, and counts like one.
+        let token = if number % 2 == 0 { "junk" } else { &good };
+        deliver(&world, token).await.assert(400, "invalid_request");
+    }
+    let lines = || log.text().matches("event=\"logout_token_re").count();
+    assert_eq!(lines(), 60);
+    for token in ["junk", "a.b.c", &good] {
+        let answer = deliver(&world, token).await;
+        answer.assert(429, "rate_limited");
+        assert!(!answer.header("retry-after").is_empty());
+    }
+    assert_eq!(lines(), 60);
+    // The provider is heard all the same.
+    someone
+        .host
+        .session(someone.grant())
+        .await
+        .assert(401, "session_ended");
+    let other = signed_in(&world, "grace").await;
+    let good = signed(&world, &good_claims(&world, "jti-2"));
+    assert_eq!(deliver(&world, &good).await.status, StatusCode::OK);
+    other
+        .host
+        .session(other.grant())
+        .await
+        .assert(401, "session_ended");
+    // What was before there was a limit, and is where there is none.
+    let unlimited = world.restarted(&[("RATE_LIMIT_PER_MINUTE", "off")]);
+    for _ in 0..70 {
+        let answer = deliver(&unlimited, "junk").await;
+        answer.assert(400, "invalid_request");
     }
 }
 

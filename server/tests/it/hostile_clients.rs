@@ -5,6 +5,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, getrlimit};
+use server::open_files::raise_limit;
 use server::serve::{Seats, serve_at_most};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::{TcpListener, TcpStream};
@@ -76,9 +78,18 @@ impl Companion {
 
     /// Resident memory in KiB.
     pub(crate) fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that was ever resident.
+    pub(crate) fn most_resident(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> u64 {
         let status = format!("/proc/{}/status", self.started.process.id());
         let status = std::fs::read_to_string(status).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let line = status.lines().find(|line| line.starts_with(name));
         let number = line.unwrap().split_whitespace().nth(1).unwrap();
         number.parse().unwrap()
     }
@@ -95,29 +106,29 @@ pub(crate) async fn exchange(address: &str, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// So many connections as this process may open, of `wanted`.
-fn affordable(wanted: usize) -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
-    let line = limits
-        .lines()
-        .find(|line| line.starts_with("Max open files"));
-    let soft: usize = line
-        .and_then(|line| line.split_whitespace().nth(3))
-        .and_then(|soft| soft.parse().ok())
-        .unwrap();
+/// Lets this process open so many connections, and a companion hold them.
+fn allow_connections(number: usize) {
+    raise_limit();
+    let granted = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     // The other tests of this process need some too, and a companion gives half of its own.
-    wanted.min((soft / 2).saturating_sub(1_000))
+    let needed = 2 * number as u64 + 1_000;
+    assert!(
+        granted >= needed,
+        "{number} connections take {needed} open files, and this shell grants {granted}: see `ulimit -Hn`"
+    );
 }
 
 // E40: a byte now and then from each. They are cut off after ten seconds, and until then
 // they keep nobody from being served.
 #[tokio::test]
 async fn thousands_of_slow_clients_leave_others_served() {
+    let number = sized(2_000, 10_000);
+    allow_connections(number);
     let world = World::new().await;
     // As systemd starts it: 1,024 descriptors unless the process asks for more.
     let companion = Companion::with_open_files(&world, "-S -n 1024");
     companion.serves_an_honest_client().await;
-    let (idle, number) = (companion.resident(), affordable(sized(2_000, 10_000)));
+    let idle = companion.resident();
     let mut slow = Vec::with_capacity(number);
     let began = Instant::now();
     for _ in 0..number {
@@ -127,7 +138,7 @@ async fn thousands_of_slow_clients_leave_others_served() {
     }
     let mut worst = companion.serves_an_honest_client().await;
     for byte in b"ET / HTTP" {
-        for stream in slow.iter_mut().step_by(10) {
+        for stream in &mut slow {
             stream.write_all(&[*byte]).await.ok();
         }
         worst = worst.max(companion.serves_an_honest_client().await);

@@ -1,6 +1,8 @@
 //! `/api/auth/token`: fresh access tokens, one refresh at a time, and what a refresh ends or
 //! does not.
 
+use std::time::Duration;
+
 use dev_tenant::{Api, FaultPlan};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -476,7 +478,7 @@ async fn a_sign_out_during_a_refresh_wins_and_the_new_refresh_token_is_revoked()
     let someone = world.signed_in("ada").await;
     world.clock.advance(290);
     world.tenant.faults().set(|plan| {
-        plan.slow_ms.insert("token".into(), 50);
+        plan.slow_ms.insert("token".into(), 4_000);
         // The provider misses that the old one is revoked: the refresh succeeds there.
         plan.revoke.status = Some(500);
         plan.revoke.times = Some(1);
@@ -485,6 +487,11 @@ async fn a_sign_out_during_a_refresh_wins_and_the_new_refresh_token_is_revoked()
     let refreshing = tokio::spawn(async move { host.token(&grant).await });
     eventually(async || world.tenant.journal().requests_to("token") == 2).await;
     someone.host.revoke(someone.grant()).await;
+    // Only now the provider answers the refresh, however busy the machine is.
+    assert!(!refreshing.is_finished());
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(4)).await;
+    tokio::time::resume();
     let answer = refreshing.await.unwrap();
     answer.assert(401, "session_ended");
     eventually(async || world.tenant.journal().requests_to("revoke") == 2).await;

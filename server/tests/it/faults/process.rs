@@ -1,4 +1,5 @@
-//! A process that is short of something: descriptors (E44), a log (E61).
+//! A process that is short of something: descriptors (E44), a log (E61); or that is given too
+//! much (E07).
 
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader};
@@ -7,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::strange_provider::{METADATA, Reply, StrangeProvider};
 use crate::commands::command;
 use crate::harness::{World, eventually};
 use crate::hostile_clients::{Companion, PING, exchange};
@@ -133,4 +135,40 @@ async fn a_log_that_nobody_reads_any_more_is_lost_and_nobody_is_turned_away() {
     }
     drop(log);
     serves_people(&listening_address(&process.0).unwrap()).await;
+}
+
+/// The most memory that a companion ever used, in KiB, until it had asked this provider.
+async fn most_memory(world: &World, provider: &StrangeProvider, expected: &str) -> u64 {
+    let issuer = provider.issuer();
+    let companion = Companion::start(world, &[("AUTH0_ISSUER_BASE_URL", &issuer)]);
+    let login = "GET /api/auth/login HTTP/1.1\r\nhost: localhost:3001\r\nconnection: close\r\n\r\n";
+    let answer = companion.exchange(login.as_bytes()).await;
+    assert!(answer.starts_with(expected), "{answer}");
+    assert!(provider.requests_to(METADATA) > 0);
+    companion.serves_an_honest_client().await;
+    companion.most_resident()
+}
+
+// E07: what a provider sends without end costs no memory.
+#[tokio::test]
+async fn bodies_without_measure_leave_memory_flat() {
+    let world = World::new().await;
+    let honest = most_memory(&world, &StrangeProvider::start().await, "HTTP/1.1 303").await;
+    let endless = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let keys = format!(
+        r#"{{"keys":[{}{{}}]}}"#,
+        r#"{"kty":"RSA"},"#.repeat(1_000_000)
+    );
+    let deep = "[".repeat(64 << 20);
+    for (what, reply) in [
+        ("a body without end", Reply::Endless(endless)),
+        ("64 MiB of brackets", Reply::json(deep)),
+        ("a million keys", Reply::json(keys)),
+    ] {
+        let provider = StrangeProvider::start().await;
+        provider.answers(METADATA, reply);
+        let most = most_memory(&world, &provider, "HTTP/1.1 502").await;
+        println!("{what}: {most} KiB at most, {honest} KiB with an honest provider");
+        assert!(most < honest + 8 * 1024, "{what}: {honest} -> {most} KiB");
+    }
 }

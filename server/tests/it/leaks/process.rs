@@ -1,6 +1,6 @@
 //! The same flows through a companion that runs as a process and logs at the lowest level:
-//! what libraries write (hyper, reqwest, rustls, Redis) is part of its log too. With the
-//! feature `otel` what it exports is looked at as well.
+//! what libraries write (hyper, reqwest, rustls, Redis) is part of its log too. What it exports
+//! with the feature `otel` is looked at in `telemetry.rs`.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Stdio};

@@ -2,9 +2,9 @@
 //! somebody in, or to lead a login elsewhere (A14, A15, A19, A20).
 
 use http::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Answer, Call, World};
+use crate::harness::{Answer, Call, Handoff, Host, World};
 
 /// Each changed an answer of some product, or names a person to the app behind a proxy.
 const HEADERS: &[(&str, &str)] = &[
@@ -160,6 +160,76 @@ async fn no_header_of_a_proxy_lets_anybody_in_or_leads_a_login_elsewhere() {
             for (name, value) in HEADERS {
                 let answer = ask(&world, &method, path, Some((name, value))).await;
                 assert_eq!(answer, plain, "{method} {path} with {name}: {value}");
+            }
+        }
+    }
+}
+
+/// Each post as our own pages and hosts send it, by whom nobody is, and what it is answered.
+fn own_posts(world: &World) -> Vec<(Call, u16)> {
+    let (browser, host) = (world.browser(), Host::new(world));
+    let handoff = Handoff::new(world);
+    let challenge = handoff.challenge();
+    let of_frame = |path: &str, body: Value| browser.frame_call(path, &body);
+    let of_host = |path: &str, body: Value| {
+        let mut call = Call::new(Method::POST, path).header("content-type", "application/json");
+        call.body = body.to_string();
+        call
+    };
+    let watch = json!({ "ref": world.random_256() });
+    let asked = json!({ "challenge": host.challenge(), "host_origin": host.origin });
+    let redeemed = json!({
+        "ticket": world.random_256(), "verifier": host.verifier, "origin": host.origin,
+    });
+    let granted = json!({ "grant": world.random_256() });
+    let login = browser.own_form("/api/auth/login", &[("handoff_challenge", &challenge)]);
+    let logout_token = [("logout_token", "junk")];
+    vec![
+        (of_frame("/api/auth/ticket", asked), 401),
+        (of_frame("/api/auth/watch", watch), 401),
+        (
+            of_frame(
+                "/api/auth/handoff",
+                json!({ "verifier": handoff.verifier, "hold": 0 }),
+            ),
+            202,
+        ),
+        (of_frame("/api/auth/logout", json!({})), 200),
+        (login, 303),
+        (browser.own_form("/api/auth/logout", &[]), 303),
+        (of_host("/api/auth/redeem", redeemed), 401),
+        (of_host("/api/auth/token", granted.clone()), 401),
+        (of_host("/api/auth/session", granted.clone()), 401),
+        (of_host("/api/auth/revoke", granted), 401),
+        (
+            Call::form("/api/auth/backchannel-logout", &logout_token),
+            400,
+        ),
+    ]
+}
+
+// The check of the origin is passed here: what is behind it must not heed such headers either.
+#[tokio::test]
+async fn nor_does_one_change_what_our_own_pages_and_hosts_are_told() {
+    let changes = [("RATE_LIMIT_PER_MINUTE", "off")];
+    let direct = World::with(&changes).await;
+    let behind = direct.restarted(&[("TRUSTED_PROXIES", "127.0.0.0/8"), changes[0]]);
+    for world in [direct, behind] {
+        let mut plain = Vec::new();
+        for (call, status) in own_posts(&world) {
+            let what = format!("POST {}", call.path);
+            let answer = world.browser().send(call).await;
+            assert_eq!(answer.status, status, "{what}: {}", answer.body);
+            assert_ne!(Seen::of(&answer).code, "forbidden_origin", "{what}");
+            plain.push(Seen::of(&answer));
+        }
+        for (name, value) in HEADERS {
+            for ((call, _), plain) in own_posts(&world).into_iter().zip(&plain) {
+                let what = format!("POST {} with {name}: {value}", call.path);
+                let own = call.headers.iter().any(|(own, _)| own == name);
+                let call = if own { call } else { call.header(name, *value) };
+                let answer = world.browser().send(call).await;
+                assert_eq!(&Seen::of(&answer), plain, "{what}");
             }
         }
     }
