@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 FLOOD: Final = 100_000
 
-# What the frame says to its host. Set in every frame: only the host's window hears any.
+# What the frame says to its host, and how many messages came from others than the host. Set in
+# every frame: only the host's window hears values, and ahead of the frame's own listener.
 NOTE_THE_VALUES: Final = """
 window.heard = [];
+window.fromStrangers = 0;
 addEventListener('message', (event) => {
     if (event.data?.type === 'streamlit:setComponentValue') window.heard.push(event.data.value);
+    if (event.source !== window.parent) window.fromStrangers += 1;
 });
 """
 # All that somebody who is not the host could want of the frame.
@@ -36,6 +39,7 @@ const orders = [
     {type: 'authorization_response', response: {code: 'x', state: 'y'}},
 ];
 """
+ORDERS_OF_ONE: Final = 4
 TO_ALL_FRAMES: Final = (
     ORDERS
     + """
@@ -102,7 +106,7 @@ def test_orders_of_any_window_but_the_host_change_nothing(
     inner = f"<script>{TO_ALL_FRAMES} order(parent)</script>"
     wait_for_script(add_frame(tab.page, srcdoc=inner))
     assert tab.page.evaluate("frames.length") == 3
-    before.is_unchanged()
+    before.is_unchanged(by=2 * ORDERS_OF_ONE)
 
     stranger.serve("/opener", f"<script>const app = open('{tab.stack.app}');</script>")
     opener = visitor.context.new_page()
@@ -113,8 +117,8 @@ def test_orders_of_any_window_but_the_host_change_nothing(
     of_opened = Watch(other)
     assert opener.evaluate("app.length") == 1
     opener.evaluate(f"() => {{ {TO_ALL_FRAMES} order(app) }}")
-    of_opened.is_unchanged()
-    before.is_unchanged()
+    of_opened.is_unchanged(by=ORDERS_OF_ONE)
+    before.is_unchanged(by=2 * ORDERS_OF_ONE)
     # The control: the host's own order is obeyed.
     host_says(tab.page, "{command: {id: 'h', name: 'logout'}, challenge: 'B'.repeat(43)}")
     tab.component.is_in_state("signed-out")
@@ -157,7 +161,7 @@ def test_a_flood_of_messages_neither_hangs_the_frame_nor_moves_it(
     stranger.serve("/", f"<script>{script}</script>")
     add_frame(tab.page, src=f"{stranger.cross_site}/")
     component.wait_for_function(f"received >= {FLOOD}")
-    before.is_unchanged()
+    before.is_unchanged(by=FLOOD)
     tab.sign_out()
 
 
@@ -202,10 +206,16 @@ class Watch:
         self._shown = self._look()
         self._said = self._heard()
         self._asked = self._requests()
+        self._received = self._from_strangers()
 
-    def is_unchanged(self) -> None:
-        """It shows the same, and says and asks nothing more."""
-        # What was posted before is handled before this.
+    def is_unchanged(self, *, by: int) -> None:
+        """So many messages of others arrived; it shows the same, and says and asks nothing more."""
+        # Those of another process come when they come: the order of what is posted here says
+        # nothing of them.
+        expected = self._received + by
+        frame_of(self._tab).wait_for_function(f"fromStrangers >= {expected}")
+        assert self._from_strangers() == expected
+        # What they set going is done before this.
         frame_of(self._tab).evaluate("() => new Promise((done) => setTimeout(done))")
         assert self._look() == self._shown
         self.says_and_asks_at_most(0)
@@ -222,6 +232,9 @@ class Watch:
                 return [state, variant, theme, document.body.innerText];
             }"""
         )
+
+    def _from_strangers(self) -> Any:
+        return frame_of(self._tab).evaluate("fromStrangers")
 
     def _heard(self) -> Any:
         return self._tab.page.evaluate("heard.length")
