@@ -6,6 +6,7 @@ mod lookup;
 mod operator;
 mod origin;
 mod parse;
+mod secrets;
 mod service_client;
 mod session_store;
 
@@ -27,7 +28,7 @@ pub use self::service_client::ServiceClient;
 pub use self::session_store::StoreLocation;
 
 /// The development secret between companion and Streamlit host. Published: it protects
-/// nothing, and is refused unless the base URL is loopback.
+/// nothing, and is refused unless base URL and bind address are loopback.
 pub const DEVELOPMENT_STREAMLIT_SECRET: &str = "component-auth0-development-secret-do-not-deploy";
 /// The development session secret of `serve --dev`. Published likewise.
 pub const DEVELOPMENT_AUTH0_SECRET: &str =

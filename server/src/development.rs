@@ -61,6 +61,15 @@ pub fn refuse_public(settings: &Settings) -> Result<(), Vec<Problem>> {
             "--dev binds to loopback only: unset it, or use 127.0.0.1",
         ));
     }
+    if settings
+        .metrics_address
+        .is_some_and(|address| !address.ip().is_loopback())
+    {
+        problems.push(Problem::new(
+            "METRICS_ADDR",
+            "--dev binds to loopback only: unset it, or use 127.0.0.1:9464",
+        ));
+    }
     if problems.is_empty() {
         Ok(())
     } else {

@@ -30,6 +30,7 @@ pub mod security_headers;
 pub mod serve;
 pub mod service_tokens;
 pub mod sessions;
+pub mod slow_bodies;
 pub mod state;
 pub mod telemetry;
 pub mod upkeep;
@@ -77,6 +78,7 @@ pub fn router(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(state.clone(), rate_limit::limit_rate))
         .layer(from_fn_with_state(config, host::check_host))
+        .layer(from_fn(slow_bodies::limit_bodies))
         .layer(from_fn(limit_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(pages::errors_as_pages))
@@ -168,7 +170,7 @@ fn publishes_metrics(config: &Config) -> bool {
     config.metrics_address.is_none() && config.base.is_loopback()
 }
 
-/// A body that trickles in, or a neighbour that hangs, holds a request no longer than this.
+/// A neighbour that hangs holds a request no longer than this.
 async fn limit_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,

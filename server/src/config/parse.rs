@@ -7,16 +7,12 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 use oidc::{AllowedAlgorithms, Audience, ClientId, ClientSecret, ClockSkew, Issuer, Scope};
-use secrecy::SecretString;
 use url::Url;
 
 use super::origin::is_loopback_host;
-use super::{
-    DEVELOPMENT_AUTH0_SECRET, DEVELOPMENT_STREAMLIT_SECRET, Lifetimes, LogFormat, Lookup, Origin,
-    Problem, ResponseMode, Settings,
-};
+use super::secrets::Reach;
+use super::{Lifetimes, LogFormat, Lookup, Origin, Problem, ResponseMode, Settings};
 
-const MIN_SECRET_BYTES: usize = 32;
 const KNOWN_LOGIN_OPTIONS: [&str; 9] = [
     "login_hint",
     "screen_hint",
@@ -49,16 +45,21 @@ impl<'a> Parser<'a> {
     pub(super) fn settings(&mut self) -> Option<Settings> {
         let base = self.base();
         let loopback = base.as_ref().is_some_and(Origin::is_loopback);
-        let session_secrets = self.session_secrets(loopback);
+        let bind_address = self.bind_address(loopback);
+        let reach = Reach {
+            base: loopback,
+            socket: bind_address.is_loopback(),
+        };
+        let session_secrets = self.session_secrets(reach);
         let issuer = self.issuer(loopback);
         let client_id = self.required("AUTH0_CLIENT_ID", "set it to the application's client id");
         let client_secret = self.client_secret();
         let streamlit_origins = self.streamlit_origins(base.as_ref());
-        let streamlit_secrets = self.streamlit_secrets(loopback);
+        let streamlit_secrets = self.streamlit_secrets(reach);
         let scope = self.scope();
         let audience = self.lookup.value("AUTH0_AUDIENCE").map(Audience::new);
         let settings = Settings {
-            bind_address: self.bind_address(loopback),
+            bind_address,
             port: self.number(
                 "PORT",
                 self.lookup
@@ -224,68 +225,6 @@ impl<'a> Parser<'a> {
                 default
             }),
         }
-    }
-
-    fn session_secrets(&mut self, loopback: bool) -> Vec<SecretString> {
-        let Some(text) = self.secret("AUTH0_SECRET") else {
-            if !self
-                .problems
-                .iter()
-                .any(|problem| problem.variable == "AUTH0_SECRET")
-            {
-                self.problem("AUTH0_SECRET", "is missing: set it to 32 random bytes, for instance from `openssl rand -hex 32`");
-            }
-            return Vec::new();
-        };
-        self.secrets("AUTH0_SECRET", &text, DEVELOPMENT_AUTH0_SECRET, loopback)
-    }
-
-    fn streamlit_secrets(&mut self, loopback: bool) -> Vec<SecretString> {
-        match self.secret("STREAMLIT_SECRET") {
-            Some(text) => self.secrets(
-                "STREAMLIT_SECRET",
-                &text,
-                DEVELOPMENT_STREAMLIT_SECRET,
-                loopback,
-            ),
-            None if loopback => {
-                self.warnings.push(
-                    "STREAMLIT_SECRET is not set: the published development secret is used; set one before anybody else can reach this machine".into(),
-                );
-                vec![DEVELOPMENT_STREAMLIT_SECRET.into()]
-            }
-            None => {
-                self.problem("STREAMLIT_SECRET", "is missing: set the same 32 random bytes here and in the Streamlit app's secrets");
-                Vec::new()
-            }
-        }
-    }
-
-    fn secrets(
-        &mut self,
-        name: &'static str,
-        text: &str,
-        published: &str,
-        loopback: bool,
-    ) -> Vec<SecretString> {
-        let secrets: Vec<_> = text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .collect();
-        if secrets.is_empty() || secrets.iter().any(|secret| secret.len() < MIN_SECRET_BYTES) {
-            self.problem(
-                name,
-                "must have at least 32 bytes (each, if several are given with commas)",
-            );
-        }
-        if secrets.contains(&published) && !loopback {
-            self.problem(
-                name,
-                "is the published development secret: set 32 random bytes of your own",
-            );
-        }
-        secrets.into_iter().map(SecretString::from).collect()
     }
 
     fn client_secret(&mut self) -> Option<ClientSecret> {

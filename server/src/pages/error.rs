@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use leptos::prelude::*;
 use shared::error::{ErrorBody, ErrorCode};
@@ -24,15 +24,7 @@ pub async fn errors_as_pages(request: Request, next: Next) -> Response {
         .get::<RequestId>()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let mut response = next.run(request).await;
-    if response.status() == StatusCode::REQUEST_TIMEOUT {
-        // The time-out layer answers without a body.
-        let late = AppError::refused(
-            ErrorCode::RequestTimeout,
-            "The request took too long. Please try again.",
-        );
-        response = late.into_response();
-    }
+    let response = next.run(request).await;
     match response.extensions().get::<ErrorBody>() {
         Some(body) if for_a_person => page_for(body.clone(), id, response).await,
         _ => response,

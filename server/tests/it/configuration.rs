@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use server::config::{DEVELOPMENT_AUTH0_SECRET, DEVELOPMENT_STREAMLIT_SECRET};
 use tempfile::TempDir;
 
 const GOOD: [(&str, &str); 9] = [
@@ -185,6 +186,56 @@ fn the_development_mode_refuses_what_others_could_reach() {
             .any(|line| line.starts_with("AUTH0_BASE_URL: --dev"))
     );
     assert!(lines.iter().any(|line| line.starts_with("HOST: --dev")));
+}
+
+// D48: the operator's listener counts who signs in.
+#[test]
+fn the_development_mode_refuses_metrics_that_others_could_reach() {
+    let on_loopback = ("AUTH0_BASE_URL", "http://localhost:3001");
+    for (address, refused) in [
+        ("0.0.0.0:9464", true),
+        ("[::]:9464", true),
+        ("192.0.2.1:9464", true),
+        ("127.0.0.1:9464", false),
+        ("[::1]:9464", false),
+    ] {
+        let changes = [on_loopback, ("METRICS_ADDR", address)];
+        let (status, lines) = check(&["check-config", "--dev"], &changes);
+        let line = "METRICS_ADDR: --dev binds to loopback only: unset it, or use 127.0.0.1:9464";
+        assert_eq!(lines.iter().any(|said| said == line), refused, "{lines:?}");
+        assert_eq!(status, Some(if refused { 2 } else { 0 }), "{address}");
+    }
+}
+
+// D48: a loopback base URL says nothing of who can reach the socket.
+#[test]
+fn published_secrets_are_refused_where_others_can_reach_the_socket() {
+    const REMEDY: &str = "and HOST lets others reach this server: set";
+    let published = |host: &'static str, streamlit: &'static str| {
+        let changes = [
+            ("AUTH0_BASE_URL", "http://localhost:3001"),
+            ("HOST", host),
+            ("AUTH0_SECRET", DEVELOPMENT_AUTH0_SECRET),
+            ("STREAMLIT_SECRET", streamlit),
+        ];
+        check(&["check-config"], &changes)
+    };
+    for host in ["0.0.0.0", "::", "192.0.2.1"] {
+        for streamlit in ["", DEVELOPMENT_STREAMLIT_SECRET] {
+            let (status, lines) = published(host, streamlit);
+            assert_eq!((status, lines.len()), (Some(2), 2), "{host}: {lines:?}");
+            for (line, name) in lines.iter().zip(["AUTH0_SECRET", "STREAMLIT_SECRET"]) {
+                assert!(line.starts_with(&format!("{name}: is ")), "{line}");
+                assert!(line.contains(REMEDY), "{line}");
+            }
+        }
+    }
+    for host in ["", "127.0.0.1", "::1", "localhost"] {
+        for streamlit in ["", DEVELOPMENT_STREAMLIT_SECRET] {
+            let (status, lines) = published(host, streamlit);
+            assert_eq!(status, Some(0), "{host}: {lines:?}");
+        }
+    }
 }
 
 #[test]

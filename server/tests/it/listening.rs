@@ -2,6 +2,7 @@
 //! end of the process. Time is paused: it jumps to the next deadline when nothing happens.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::extract::FromRef as _;
 use serde_json::json;
@@ -9,6 +10,7 @@ use server::auth::watch::Watching;
 use server::closing::Closing;
 use server::serve::serve;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -91,6 +93,86 @@ async fn a_client_that_does_not_finish_its_headers_is_cut_off() {
     let answer = listening.exchange(PING.as_bytes()).await;
     assert!(!answer.contains("200 OK"), "{answer}");
     assert_eq!(before.elapsed().as_secs(), 10);
+}
+
+/// The head of a host's request with a body of so many bytes.
+fn head(world: &World, length: usize) -> String {
+    format!(
+        "POST /api/auth/session HTTP/1.1\r\nhost: localhost:3001\r\n\
+         content-type: application/json\r\nauthorization: Bearer {}\r\n\
+         content-length: {length}\r\n\r\n",
+        world.settings["STREAMLIT_SECRET"],
+    )
+}
+
+/// Writes `bytes`, then a space every `seconds`, for as long as the server listens.
+async fn drip(mut stream: OwnedWriteHalf, bytes: String, seconds: u64) {
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    loop {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        if stream.write_all(b" ").await.is_err() {
+            return;
+        }
+    }
+}
+
+// E40: a body byte now and then neither.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_finish_its_body_is_cut_off() {
+    let world = World::new().await;
+    let listening = Listening::start(&world).await;
+    for seconds in [3, 3_600] {
+        let stream = TcpStream::connect(listening.address).await.unwrap();
+        let (mut reading, writing) = stream.into_split();
+        let before = tokio::time::Instant::now();
+        let begun = format!("{}{{", head(&world, 100));
+        let writer = tokio::spawn(drip(writing, begun, seconds));
+        let mut answer = Vec::new();
+        reading.read_to_end(&mut answer).await.ok();
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(before.elapsed().as_secs(), 10);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("request_timeout"), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+        writer.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_comes_in_parts_is_taken() {
+    let world = World::new().await;
+    let listening = Listening::start(&world).await;
+    let mut stream = TcpStream::connect(listening.address).await.unwrap();
+    let (first, rest) = (r#"{"grant":"#, r#""unknown"}"#);
+    let begun = format!("{}{first}", head(&world, first.len() + rest.len()));
+    stream.write_all(begun.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    // The connection is kept: another request follows.
+    let following = format!("{rest}{PING}\r\n");
+    stream.write_all(following.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("session_ended"), "{answer}");
+    assert!(answer.contains("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+// Else a client would send its next request into a connection that ends (RFC 9112 §9.6).
+#[tokio::test]
+async fn whoever_is_refused_before_the_body_was_read_is_told_that_the_connection_ends() {
+    let world = World::new().await;
+    let listening = Listening::start(&world).await;
+    let large = 70_000;
+    let not_ours = head(&world, 100).replace("localhost:3001", "evil.test");
+    let unknown = head(&world, 100).replace("Bearer ", "Bearer x");
+    let too_large = format!("{}{}", head(&world, large), "x".repeat(66_000));
+    for (status, request) in [("421", not_ours), ("401", unknown), ("413", too_large)] {
+        let answer = listening.exchange(request.as_bytes()).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
 }
 
 // E41
