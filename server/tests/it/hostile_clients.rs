@@ -110,8 +110,8 @@ pub(crate) async fn exchange(address: &str, bytes: &[u8]) -> String {
 fn allow_connections(number: usize) {
     raise_limit();
     let granted = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    // The other tests of this process need some too, and a companion gives half of its own.
-    let needed = 2 * number as u64 + 1_000;
+    // A companion gives half of its own, and others have to be served too.
+    let needed = 2 * (number as u64 + 100);
     assert!(
         granted >= needed,
         "{number} connections take {needed} open files, and this shell grants {granted}: see `ulimit -Hn`"
@@ -122,7 +122,8 @@ fn allow_connections(number: usize) {
 // they keep nobody from being served.
 #[tokio::test]
 async fn thousands_of_slow_clients_leave_others_served() {
-    let number = sized(2_000, 10_000);
+    // As many as a companion seats where the system grants 20,000 open files, as containers do.
+    let number = sized(2_000, 9_500);
     allow_connections(number);
     let world = World::new().await;
     // As systemd starts it: 1,024 descriptors unless the process asks for more.
