@@ -195,13 +195,15 @@ async fn a_look_that_the_store_does_not_answer_is_made_up_for_later() {
     let frame = held(&world, &someone).await;
     let began = Instant::now();
     let looks = faults.calls("load_session");
-    faults.fail("load_session", 0, 2);
+    // The revocation's own look, the frame's at the notice, and three of its beats. The first
+    // of these may be near: the clock runs on whenever only the store's threads are at work.
+    faults.fail("load_session", 0, 5);
     someone.host.revoke(someone.grant()).await;
     assert_eq!(frame.await.ok(), ended("signed_out"));
-    assert_eq!(faults.calls("load_session") - looks, 3);
+    assert_eq!(faults.calls("load_session") - looks, 6);
     let seconds = began.elapsed().as_secs();
     assert!(
-        (20..=60).contains(&seconds),
+        (60..=120).contains(&seconds),
         "with the beats, not at once: {seconds}"
     );
 }
