@@ -201,7 +201,7 @@ def sign_in(tab: Tab) -> None:
     tab.sign_in("ada")
     tab.lets_time_pass()
     tab.press("Fresh token")
-    tab.reads("Fresh")
+    tab.reads("Refreshed")
 
 
 def canaries(visitor: Visitor) -> dict[str, str]:

@@ -16,6 +16,7 @@ import streamlit as st
 
 import streamlit_component_auth0 as auth0
 import streamlit_component_auth0._back_channel as back_channel
+from streamlit_component_auth0._deadline import Deadline
 
 _MARKS = Path(os.environ["BENCH_MARKS"])
 _exchange = back_channel.BackChannel._exchange
@@ -26,10 +27,12 @@ def _note(name: str, at: float) -> None:
         marks.write(json.dumps({"name": name, "at": at * 1_000}) + "\n")
 
 
-def _noting(self: back_channel.BackChannel, path: str, body: dict[str, Any]) -> object:
+def _noting(
+    self: back_channel.BackChannel, path: str, body: dict[str, Any], deadline: Deadline
+) -> object:
     began = time.time()
     try:
-        return _exchange(self, path, body)
+        return _exchange(self, path, body, deadline)
     finally:
         if path == "/api/auth/redeem":
             _note("redeem began", began)
