@@ -9,7 +9,7 @@ import json
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.waiting import wait_until
+from harness.waiting import wait_for_value, wait_until
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -120,15 +120,7 @@ class BidiPage:
         Raises:
             TimeoutError: It has another one.
         """
-
-        def look() -> bool:
-            try:
-                return bool(self.evaluate(expression) == expected)
-            except BidiError:
-                # The document is being replaced.
-                return False
-
-        wait_until(look, what=f"{expression} to become {expected!r}")
+        wait_for_value(self.evaluate, expression, expected, replaced=BidiError)
 
     def click(self, selector: str) -> None:
         """Presses the element as a person does: the page gets a user activation."""

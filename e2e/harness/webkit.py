@@ -12,7 +12,7 @@ import httpx
 from harness import paths
 from harness.ports import free_port
 from harness.program import end_group, environment
-from harness.waiting import wait_until
+from harness.waiting import wait_for_value, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,15 +92,7 @@ class WebKit:
         Raises:
             TimeoutError: It has another one.
         """
-
-        def look() -> bool:
-            try:
-                return bool(self.evaluate(expression) == expected)
-            except WebKitError:
-                # The document is being replaced.
-                return False
-
-        wait_until(look, what=f"{expression} to become {expected!r}")
+        wait_for_value(self.evaluate, expression, expected, replaced=WebKitError)
 
     def type(self, selector: str, text: str) -> None:
         """Types into a field."""

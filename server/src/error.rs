@@ -65,6 +65,15 @@ impl AppError {
         Self::refused(ErrorCode::NotAuthenticated, "Nobody is signed in here.")
     }
 
+    /// The request's time is over, whoever was late.
+    #[must_use]
+    pub const fn request_timeout() -> Self {
+        Self::refused(
+            ErrorCode::RequestTimeout,
+            "The request took too long. Please try again.",
+        )
+    }
+
     fn parts(&self) -> (StatusCode, ErrorCode) {
         let code = match self {
             Self::Refused { code, .. } => *code,

@@ -45,7 +45,6 @@ use axum::extract::{DefaultBodyLimit, FromRef as _, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use shared::error::ErrorCode;
 use shared::routes;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -174,11 +173,7 @@ fn publishes_metrics(config: &Config) -> bool {
 async fn limit_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => AppError::refused(
-            ErrorCode::RequestTimeout,
-            "The request took too long. Please try again.",
-        )
-        .into_response(),
+        Err(_) => AppError::request_timeout().into_response(),
     }
 }
 

@@ -118,14 +118,12 @@ impl SecurityHeaders {
                 headers.insert(REFERRER_POLICY, fixed("same-origin"));
                 leave_the_opener(headers);
             }
-            Surface::LoginLink => {
+            Surface::LoginLink | Surface::Page => {
                 forbid_framing(&self.page_csp, headers);
                 headers.insert(REFERRER_POLICY, fixed("no-referrer"));
-                leave_the_opener(headers);
-            }
-            Surface::Page => {
-                forbid_framing(&self.page_csp, headers);
-                headers.insert(REFERRER_POLICY, fixed("no-referrer"));
+                if surface == Surface::LoginLink {
+                    leave_the_opener(headers);
+                }
             }
             Surface::Api => {
                 forbid_framing(

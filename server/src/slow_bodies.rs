@@ -13,7 +13,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use shared::error::ErrorCode;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::AppError;
@@ -34,11 +33,7 @@ pub async fn limit_bodies(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if progress.is_late.load(Ordering::Relaxed) {
         // Whoever read it could see only that it broke off.
-        response = AppError::refused(
-            ErrorCode::RequestTimeout,
-            "The request took too long. Please try again.",
-        )
-        .into_response();
+        response = AppError::request_timeout().into_response();
     }
     if !progress.has_ended.load(Ordering::Relaxed) {
         let close = HeaderValue::from_static("close");

@@ -11,19 +11,7 @@ mod tickets;
 use server::serve::serve;
 use tokio::net::TcpListener;
 
-use crate::harness::{StoreFaults, World};
-
-/// Access tokens live five minutes; the companion's store fails where a test wants it.
-async fn faulty() -> (World, StoreFaults) {
-    let world = World::with_tenant(&[], |mut sheet| {
-        sheet.apis[0].token_seconds = 300;
-        sheet
-    })
-    .await;
-    let faults = StoreFaults::default();
-    let world = world.behind(|store| faults.before(store));
-    (world, faults)
-}
+use crate::harness::World;
 
 /// Runs the companion from the signal on, until it has ended.
 async fn ends_in_good_order(world: &World) {

@@ -4,7 +4,7 @@
 use http::StatusCode;
 use url::Url;
 
-use crate::harness::{Answer, Handoff, SignedIn, StoreFaults, World};
+use crate::harness::{Answer, Handoff, SignedIn, World};
 
 /// What the routes ask of the store.
 const OPERATIONS: [&str; 12] = [
@@ -43,13 +43,7 @@ async fn every_request(someone: &SignedIn, handoff: &Handoff, callback: &Url) ->
 
 #[tokio::test]
 async fn a_panic_fails_its_request_and_nothing_else() {
-    let store = StoreFaults::default();
-    let world = World::with_tenant(&[], |mut sheet| {
-        sheet.apis[0].token_seconds = 300;
-        sheet
-    })
-    .await;
-    let world = world.behind(|behind| store.before(behind));
+    let (world, store) = World::faulty().await;
     let mut panicked = Vec::new();
     for operation in OPERATIONS {
         let someone = world.signed_in("ada").await;

@@ -12,18 +12,6 @@ use tokio::time::Instant;
 
 use crate::harness::{Answer, CapturedLog, Host, SignedIn, StoreFaults, World, eventually};
 
-/// Access tokens live five minutes; the companion's store fails where a test wants it.
-async fn world() -> (World, StoreFaults) {
-    let world = World::with_tenant(&[], |mut sheet| {
-        sheet.apis[0].token_seconds = 300;
-        sheet
-    })
-    .await;
-    let faults = StoreFaults::default();
-    let world = world.behind(|store| faults.before(store));
-    (world, faults)
-}
-
 fn refreshes(world: &World) -> u64 {
     world.tenant.journal().token_requests_of("refresh_token")
 }
@@ -43,7 +31,7 @@ fn asking(someone: &SignedIn) -> impl Future<Output = Answer> + Send + use<> {
 // the other.
 #[tokio::test]
 async fn those_who_waited_for_a_refresh_without_an_answer_do_not_ask_again_each() {
-    let (world, _) = world().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(301);
     world.tenant.faults().set(slow(500));
@@ -66,7 +54,7 @@ async fn those_who_waited_for_a_refresh_without_an_answer_do_not_ask_again_each(
 // E34: a busy store costs nobody the token that the provider will not give twice.
 #[tokio::test]
 async fn a_refreshed_token_is_stored_though_the_store_was_busy_for_a_moment() {
-    let (world, faults) = world().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(250);
     faults.fail("update_session", 0, 3);
@@ -81,7 +69,7 @@ async fn a_refreshed_token_is_stored_though_the_store_was_busy_for_a_moment() {
 
 #[tokio::test]
 async fn a_refreshed_token_outlasts_an_outage_of_the_store() {
-    let (world, faults) = world().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(250);
     faults.fail("update_session", 0, usize::MAX);
@@ -107,7 +95,7 @@ async fn a_refreshed_token_outlasts_an_outage_of_the_store() {
 // A store that says "wrong password" is as much away as one that says nothing.
 #[tokio::test]
 async fn a_refreshed_token_outlasts_a_store_that_refuses_us() {
-    let (world, faults) = world().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(250);
     faults.refuse("update_session");
@@ -123,7 +111,7 @@ async fn a_refreshed_token_outlasts_a_store_that_refuses_us() {
 // A replica that refreshed while the stored token is spent would be taken for a thief.
 #[tokio::test]
 async fn other_replicas_wait_for_a_refresh_that_waits_for_the_store() {
-    let (world, faults) = world().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     let seen = StoreFaults::default();
     let replica = world.restarted(&[]).behind(|store| seen.before(store));
@@ -142,7 +130,7 @@ async fn other_replicas_wait_for_a_refresh_that_waits_for_the_store() {
 // The lease may be lost all the same: what another replica refreshed later is in force.
 #[tokio::test]
 async fn a_refresh_that_is_stored_late_does_not_replace_a_later_one() {
-    let (world, faults) = world().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(250);
     faults.fail("update_session", 0, usize::MAX);
@@ -181,7 +169,7 @@ async fn stored(world: &World, someone: &SignedIn) -> LiveSession {
 // E66: a session that another replica sealed with a newer secret lives on there.
 #[tokio::test]
 async fn what_was_refreshed_for_a_session_that_does_not_open_here_is_not_revoked() {
-    let (world, _) = world().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     let old = &world.settings["AUTH0_SECRET"];
     let secrets = format!("a-newer-secret-that-only-one-replica-has,{old}");
@@ -200,7 +188,7 @@ async fn what_was_refreshed_for_a_session_that_does_not_open_here_is_not_revoked
 // E35: the provider refreshed, and no word of it came. It shows as a time-out only.
 #[tokio::test]
 async fn a_refresh_without_a_reply_is_tried_again_while_the_provider_still_takes_the_token() {
-    let (world, _) = world().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(301);
     world.tenant.faults().set(|plan| {
@@ -220,7 +208,7 @@ async fn a_refresh_without_a_reply_is_tried_again_while_the_provider_still_takes
 // What the provider will not give twice does not wait for its keys.
 #[tokio::test]
 async fn a_refreshed_token_is_stored_though_the_keys_do_not_come() {
-    let (world, _) = world().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     let replica = world.restarted(&[]);
     world.clock.advance(250);
@@ -249,7 +237,7 @@ async fn pass(time: Duration) {
 // E34, where the provider gives tokens that live no longer than the host wants them to.
 #[tokio::test]
 async fn those_who_waited_share_a_short_token_too() {
-    let (world, _) = world().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(301);
     world.tenant.faults().set(slow(20));
@@ -278,7 +266,7 @@ async fn those_who_waited_share_a_short_token_too() {
 // refusal of that one is no word about the session.
 #[tokio::test]
 async fn a_refusal_of_a_token_that_was_replaced_meanwhile_ends_nothing() {
-    let (world, _) = world().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(250);
     world.tenant.faults().set(slow(1_000));
@@ -308,7 +296,7 @@ async fn a_refusal_of_a_token_that_was_replaced_meanwhile_ends_nothing() {
 #[tokio::test]
 async fn a_mistake_in_our_own_credentials_raises_an_alarm_and_ends_nothing() {
     let log = CapturedLog::start();
-    let (world, _) = world().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(250);
     world
@@ -327,7 +315,7 @@ async fn a_mistake_in_our_own_credentials_raises_an_alarm_and_ends_nothing() {
 // away when the refresh came back.
 #[tokio::test]
 async fn a_sign_out_during_an_outage_wins_over_the_refresh_that_waits_for_its_end() {
-    let (world, faults) = world().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(250);
     faults.fail("update_session", 0, usize::MAX);
@@ -342,7 +330,7 @@ async fn a_sign_out_during_an_outage_wins_over_the_refresh_that_waits_for_its_en
 // One lease a session: two people's refreshes do not wait for each other.
 #[tokio::test]
 async fn a_refresh_that_hangs_delays_nobody_else() {
-    let (world, _) = world().await;
+    let (world, _) = World::faulty().await;
     let (one, other) = (world.signed_in("ada").await, world.signed_in("grace").await);
     world.clock.advance(250);
     world.tenant.faults().set(|plan| {

@@ -9,7 +9,7 @@ use server::sessions::Standing;
 use session_store::SessionId;
 
 use super::endings::{ends_reported, logout, revocations};
-use super::{ends_in_good_order, faulty};
+use super::ends_in_good_order;
 use crate::backchannel::{self, deliver, good_claims, signed};
 use crate::harness::{Answer, CapturedLog, Handoff, SignedIn, StoreFaults, World, eventually};
 
@@ -82,7 +82,7 @@ async fn revoke_everywhere(someone: &SignedIn) -> Answer {
 #[tokio::test]
 async fn a_logout_whose_browser_hung_up_ends_all_and_reaches_the_provider() {
     let log = CapturedLog::start();
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let one = backchannel::signed_in(&world, "ada").await;
     let people = [one, backchannel::signed_in(&world, "ada").await];
     cut_in("end_session", logout(&people[0]), (&world, &faults)).await;
@@ -93,7 +93,7 @@ async fn a_logout_whose_browser_hung_up_ends_all_and_reaches_the_provider() {
 #[tokio::test]
 async fn a_revocation_whose_host_hung_up_reaches_the_provider() {
     let log = CapturedLog::start();
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     let revoking = someone.host.revoke(someone.grant());
     cut_in("end_session", revoking, (&world, &faults)).await;
@@ -102,7 +102,7 @@ async fn a_revocation_whose_host_hung_up_reaches_the_provider() {
 
 #[tokio::test]
 async fn a_logout_token_whose_provider_hung_up_is_obeyed_to_the_end_and_counted() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let one = backchannel::signed_in(&world, "ada").await;
     let people = [one, backchannel::signed_in(&world, "ada").await];
     let token = signed(&world, &good_claims(&world, "jti-1"));
@@ -115,7 +115,7 @@ async fn a_logout_token_whose_provider_hung_up_is_obeyed_to_the_end_and_counted(
 
 #[tokio::test]
 async fn a_sign_out_everywhere_whose_host_hung_up_is_one_everywhere() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let sessions = three_of_one_person(&world).await;
     let revoking = revoke_everywhere(&sessions[0]);
     cut_in("end_session", revoking, (&world, &faults)).await;
@@ -128,7 +128,7 @@ async fn a_sign_out_everywhere_whose_host_hung_up_is_one_everywhere() {
 #[tokio::test]
 async fn a_sign_out_everywhere_that_failed_half_way_succeeds_the_next_time() {
     for ended_before in 0..3 {
-        let (world, faults) = faulty().await;
+        let (world, faults) = World::faulty().await;
         let sessions = three_of_one_person(&world).await;
         faults.fail("end_session", ended_before, 1);
         let failed = revoke_everywhere(&sessions[0]).await;
@@ -144,7 +144,7 @@ async fn a_sign_out_everywhere_that_failed_half_way_succeeds_the_next_time() {
 // A08, A18: the old login would live on unseen, behind a cookie that is overwritten.
 #[tokio::test]
 async fn a_claim_whose_frame_hung_up_ends_the_session_that_it_replaces() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let former = world.signed_in("ada").await;
     let handoff = Handoff::new(&world);
     world.browser().popup_login(&handoff, "grace").await;
@@ -157,7 +157,7 @@ async fn a_claim_whose_frame_hung_up_ends_the_session_that_it_replaces() {
 // Before it is taken nothing is lost: the frame asks again, and what was made for it is gone.
 #[tokio::test]
 async fn a_claim_whose_frame_hung_up_early_takes_nothing() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let former = world.signed_in("ada").await;
     let handoff = Handoff::new(&world);
     world.browser().popup_login(&handoff, "grace").await;

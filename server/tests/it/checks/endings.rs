@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{ends_in_good_order, faulty};
+use super::ends_in_good_order;
 use crate::backchannel::{deliver, good_claims, signed};
 use crate::harness::{Answer, CapturedLog, SignedIn, World, eventually};
 
@@ -26,7 +26,7 @@ pub(super) fn ends_reported(log: &CapturedLog) -> usize {
 #[tokio::test]
 async fn a_logout_whose_answer_was_lost_revokes_the_refresh_token_all_the_same() {
     let log = CapturedLog::start();
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     faults.lose_answers("end_session", 0, 1);
     logout(&someone).await.assert(503, "store_unavailable");
@@ -41,7 +41,7 @@ async fn a_logout_whose_answer_was_lost_revokes_the_refresh_token_all_the_same()
 // The same by the host: it tries again, and its 204 says nothing then.
 #[tokio::test]
 async fn a_revocation_by_the_host_whose_answer_was_lost_reaches_the_provider() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     faults.lose_answers("end_session", 0, 1);
     let lost = someone.host.revoke(someone.grant()).await;
@@ -55,7 +55,7 @@ async fn a_revocation_by_the_host_whose_answer_was_lost_reaches_the_provider() {
 #[tokio::test]
 async fn an_end_that_was_not_obeyed_claims_nothing_of_the_one_that_was() {
     let log = CapturedLog::start();
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     faults.fail("end_session", 0, 1);
     logout(&someone).await.assert(503, "store_unavailable");
@@ -70,7 +70,7 @@ async fn an_end_that_was_not_obeyed_claims_nothing_of_the_one_that_was() {
 
 #[tokio::test]
 async fn the_end_of_the_process_waits_for_a_logout_whose_answer_was_lost() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     faults.lose_answers("end_session", 0, 1);
     // The first look meets a fault as well; the next comes later than the listener closes.
@@ -84,7 +84,7 @@ async fn the_end_of_the_process_waits_for_a_logout_whose_answer_was_lost() {
 // A revocation that the provider takes its time for is no reason to end without it.
 #[tokio::test]
 async fn the_end_of_the_process_waits_for_a_revocation() {
-    let (world, _) = faulty().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     let slow = |plan: &mut dev_tenant::FaultPlan| {
         plan.slow_ms.insert("revoke".into(), 1_000);
@@ -99,7 +99,7 @@ async fn the_end_of_the_process_waits_for_a_revocation() {
 
 #[tokio::test]
 async fn the_end_of_the_process_waits_for_a_refresh_that_waits_for_the_store() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(250);
     faults.fail("update_session", 0, usize::MAX);
@@ -122,7 +122,7 @@ async fn the_end_of_the_process_waits_for_a_refresh_that_waits_for_the_store() {
 // other's, and goes on later.
 #[tokio::test]
 async fn a_refresh_that_is_always_outrun_answers_after_a_moment_and_is_stored_later() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(250);
     faults.outrun("update_session");
@@ -141,7 +141,7 @@ async fn a_refresh_that_is_always_outrun_answers_after_a_moment_and_is_stored_la
 // The mark is what stops a login under way: without it a 200 would be a lie.
 #[tokio::test]
 async fn a_logout_token_that_cannot_be_noted_is_no_success() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     faults.outrun("put_handle");
     let token = signed(&world, &good_claims(&world, "jti-1"));
     let answer = deliver(&world, &token).await;
@@ -154,7 +154,7 @@ async fn a_logout_token_that_cannot_be_noted_is_no_success() {
 // Without it a replica beside would wait for a lease that nobody needs any more.
 #[tokio::test]
 async fn a_replica_refreshes_right_after_another() {
-    let (world, _) = faulty().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     let there = someone.host.before(&world.restarted(&[]));
     let refreshes = || world.tenant.journal().token_requests_of("refresh_token");
@@ -169,7 +169,7 @@ async fn a_replica_refreshes_right_after_another() {
 // E37: it belongs to nobody who is signed in here.
 #[tokio::test]
 async fn what_a_refresh_brought_for_another_person_is_revoked() {
-    let (world, _) = faulty().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(301);
     let claims = serde_json::Map::from_iter([("sub".to_owned(), "auth0|mallory".into())]);

@@ -4,7 +4,7 @@ use futures::poll;
 use server::sessions::Standing;
 use tokio::task::yield_now;
 
-use super::{ends_in_good_order, faulty};
+use super::ends_in_good_order;
 use crate::harness::{Call, Handoff, Host, Sender, SentTo, World, eventually};
 
 fn code_requests(world: &World) -> u64 {
@@ -32,7 +32,7 @@ async fn a_login_of_a_frame_ends_at_our_own_page_whatever_it_asks_for() {
 // Nobody has a cookie of it: until it expired, nobody could end it.
 #[tokio::test]
 async fn a_login_that_is_refused_when_its_session_is_stored_leaves_none() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let browser = world.browser();
     let authorize = browser.begin_page().await;
     let callback = browser.authenticate(&authorize, "ada").await;
@@ -48,7 +48,7 @@ async fn a_login_that_is_refused_when_its_session_is_stored_leaves_none() {
 // G14: whoever cannot write a mark takes none away that is another's.
 #[tokio::test]
 async fn a_delivery_that_was_not_looked_at_leaves_the_mark_of_the_first_one() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let browser = world.browser();
     let authorize = browser.begin_page().await;
     let callback = browser.authenticate(&authorize, "ada").await;
@@ -70,7 +70,7 @@ async fn a_delivery_that_was_not_looked_at_leaves_the_mark_of_the_first_one() {
 #[tokio::test]
 async fn a_frame_without_a_seat_hears_of_its_login_all_the_same() {
     const SEATS_OF_ONE_CLIENT: usize = 256;
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let (browser, host) = (world.browser(), Host::new(&world));
     let handoff = Handoff::new(&world);
     browser.popup_login(&handoff, "ada").await;
@@ -100,7 +100,7 @@ async fn a_frame_without_a_seat_hears_of_its_login_all_the_same() {
 // minted for it is removed, also where the store failed.
 #[tokio::test]
 async fn a_claim_that_comes_second_changes_nothing() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let former = world.signed_in("grace").await;
     let handoff = Handoff::new(&world);
     world.browser().popup_login(&handoff, "ada").await;
@@ -120,7 +120,7 @@ async fn a_claim_that_comes_second_changes_nothing() {
 // E62: the same in one process, where the listener is closed before the code is exchanged.
 #[tokio::test]
 async fn the_end_of_the_process_waits_for_a_login_whose_window_was_closed() {
-    let (world, _) = faulty().await;
+    let (world, _) = World::faulty().await;
     let browser = world.browser();
     let (handoff, host) = (Handoff::new(&world), Host::new(&world));
     let authorize = browser.begin_popup(&handoff).await;
@@ -146,7 +146,7 @@ async fn the_end_of_the_process_waits_for_a_login_whose_window_was_closed() {
 // A refresh token that was rotated for nobody signs the person out at the next one.
 #[tokio::test]
 async fn the_end_of_the_process_waits_for_a_refresh_whose_host_hung_up() {
-    let (world, _) = faulty().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(301);
     world.tenant.faults().set(|plan| {
@@ -204,7 +204,7 @@ async fn a_response_that_is_posted_into_a_frame_spends_no_login() {
 // The store did it and could not say so: nobody else could ever claim that login.
 #[tokio::test]
 async fn a_claim_whose_answer_was_lost_succeeds() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let (browser, host) = (world.browser(), Host::new(&world));
     let handoff = Handoff::new(&world);
     browser.popup_login(&handoff, "ada").await;

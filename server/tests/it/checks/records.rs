@@ -5,7 +5,6 @@ use http::{Request, header};
 use session_store::{HandleKind, KeyHash, Updated};
 use tower::ServiceExt as _;
 
-use super::faulty;
 use crate::harness::{Answer, SignedIn, World, eventually};
 
 // E50, splice: a sealed value is worth something in its own place only.
@@ -81,7 +80,7 @@ async fn a_planted_session_cookie_signs_nobody_out() {
 // E60: nobody was told of it, so nobody could ever end it.
 #[tokio::test]
 async fn a_session_whose_storing_was_not_confirmed_does_not_live_on() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let browser = world.browser();
     let authorize = browser.begin_page().await;
     let callback = browser.authenticate(&authorize, "ada").await;

@@ -1,6 +1,5 @@
 //! Tickets: what is refused unseen, and how long a spent one is remembered.
 
-use super::faulty;
 use crate::harness::{CapturedLog, SignedIn, World};
 
 async fn a_ticket(someone: &SignedIn) -> String {
@@ -11,7 +10,7 @@ async fn a_ticket(someone: &SignedIn) -> String {
 // A flood of them costs the store nothing.
 #[tokio::test]
 async fn what_can_be_no_ticket_or_verifier_is_refused_before_the_store_is_asked() {
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     let ticket = a_ticket(&someone).await;
     let endless = someone.host.knowing(&"v".repeat(257));
@@ -47,7 +46,7 @@ async fn a_ticket_that_comes_again_after_an_hour_less_a_minute_still_voids_the_f
 #[tokio::test]
 async fn a_ticket_that_another_takes_in_between_gives_neither_a_grant() {
     let log = CapturedLog::start();
-    let (world, faults) = faulty().await;
+    let (world, faults) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     let ticket = a_ticket(&someone).await;
     let removed = faults.calls("remove_handle");
@@ -61,7 +60,7 @@ async fn a_ticket_that_another_takes_in_between_gives_neither_a_grant() {
 // A lapsed ticket must not make the provider work: anybody who ever had one could go on.
 #[tokio::test]
 async fn a_lapsed_ticket_refreshes_nothing() {
-    let (world, _) = faulty().await;
+    let (world, _) = World::faulty().await;
     let someone = world.signed_in("ada").await;
     world.clock.advance(190);
     let ticket = a_ticket(&someone).await;

@@ -101,6 +101,18 @@ impl World {
         self.started(changes, |store| store)
     }
 
+    /// Access tokens live five minutes; the companion's store fails where a test wants it.
+    pub(crate) async fn faulty() -> (Self, StoreFaults) {
+        let world = Self::with_tenant(&[], |mut sheet| {
+            sheet.apis[0].token_seconds = 300;
+            sheet
+        })
+        .await;
+        let faults = StoreFaults::default();
+        let world = world.behind(|store| faults.before(store));
+        (world, faults)
+    }
+
     /// The companion started again, with something before its store.
     pub(crate) fn behind(
         &self,
