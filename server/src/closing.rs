@@ -3,7 +3,7 @@
 //!
 //! It must not know what waits or what is finished.
 
-use std::future::Future;
+use std::future::{Future, pending};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,10 @@ pub struct Closing {
     at_once: CancellationToken,
     work: TaskTracker,
 }
+
+/// Work that panicked; the payload stays in the log of the panic hook.
+#[derive(Debug)]
+pub struct Panicked;
 
 impl Closing {
     /// Of a process that runs.
@@ -57,6 +61,29 @@ impl Closing {
         self.work.spawn(work)
     }
 
+    /// The same for the rest of a request, which waits for it: a caller that hangs up, and a
+    /// request whose time is over, would else drop it between two steps. A process that ends at
+    /// once drops it, and answers nothing then.
+    ///
+    /// # Errors
+    /// [`Panicked`] if the work did.
+    pub fn to_the_end<F>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<F::Output, Panicked>> + use<F>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let working = self.finish(work);
+        async {
+            match working.await {
+                Ok(output) => Ok(output),
+                Err(ended) if ended.is_cancelled() => pending().await,
+                Err(_) => Err(Panicked),
+            }
+        }
+    }
+
     /// Resolves when all such work is done.
     pub(crate) async fn finished(&self) {
         self.work.close();
@@ -70,6 +97,31 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_to_whoever_waits_for_the_work() {
+        let closing = Closing::new();
+        assert_eq!(closing.to_the_end(async { 7 }).await.unwrap(), 7);
+        let panicking = async { panic!("of a test") };
+        assert!(closing.to_the_end::<_>(panicking).await.is_err());
+    }
+
+    // Not as if it had panicked: the process was told to end without waiting.
+    #[test]
+    fn work_that_the_end_drops_is_answered_by_nothing() {
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap()
+        };
+        let (closing, here, there) = (Closing::new(), runtime(), runtime());
+        let mut waiting = {
+            let _there = there.enter();
+            Box::pin(closing.to_the_end(pending::<()>()))
+        };
+        drop(there);
+        here.block_on(async { assert!(futures::poll!(&mut waiting).is_pending()) });
+    }
 
     #[tokio::test]
     async fn whoever_asks_late_hears_of_the_end_too() {

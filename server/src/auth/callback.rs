@@ -181,7 +181,7 @@ impl Callback {
                 .await
         };
         self.closing
-            .finish(of_this_request(finishing))
+            .to_the_end(of_this_request(finishing))
             .await
             .unwrap_or_else(|_| {
                 let panicked = AppError::Internal("finishing a login panicked".into());

@@ -62,8 +62,7 @@ impl SignOut {
         }
     }
 
-    /// Runs what must not stop half-way on a task of its own: a caller that hangs up, and a
-    /// request whose time is over, would else drop it between two steps.
+    /// Runs what must not stop half-way (see [`Closing::to_the_end`]).
     ///
     /// # Errors
     /// Those of the work.
@@ -72,7 +71,7 @@ impl SignOut {
         work: impl Future<Output = Result<T, AppError>> + Send + 'static,
     ) -> Result<T, AppError> {
         self.closing
-            .finish(of_this_request(work))
+            .to_the_end(of_this_request(work))
             .await
             .unwrap_or_else(|_| Err(AppError::Internal("ending a session panicked".into())))
     }

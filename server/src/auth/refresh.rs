@@ -127,7 +127,7 @@ impl AccessTokens {
         let (tokens, wish) = (self.clone(), wish.clone());
         let renewing = async move { tokens.renewed(live.id, &wish).await };
         self.closing
-            .finish(of_this_request(renewing))
+            .to_the_end(of_this_request(renewing))
             .await
             .unwrap_or_else(|_| Err(AppError::Internal("renewing a token panicked".into())))
     }
