@@ -49,7 +49,7 @@ impl Seed {
     /// now and then for longer than requests are meant to wait.
     pub(crate) async fn put(&self, store: &dyn SessionStore) -> anyhow::Result<()> {
         for _ in 0..TRIES {
-            match store.create_session(self.session(), self.handles()).await {
+            match self.create(store).await {
                 Err(StoreError::Unavailable(_)) => tokio::time::sleep(PAUSE).await,
                 done => return Ok(done?),
             }
@@ -61,17 +61,13 @@ impl Seed {
         bail!("the store was busy for too long");
     }
 
-    fn session(&self) -> NewSession {
-        NewSession {
-            id: self.id,
-            sealed: self.sealed.clone(),
-            provider_session: Some(self.provider_session),
-            subject: self.subject,
-            expires_at: self.expires_at,
-        }
+    /// Stores it, by one call.
+    pub(crate) async fn create(&self, store: &dyn SessionStore) -> Result<(), StoreError> {
+        store.create_session(self.session(), self.handles()).await
     }
 
-    fn handles(&self) -> Vec<NewHandle> {
+    /// The handles as the store wants them.
+    pub(crate) fn handles(&self) -> Vec<NewHandle> {
         let handle = |(kind, value): &(HandleKind, String)| NewHandle {
             kind: *kind,
             key: KeyHash::of(value),
@@ -81,6 +77,16 @@ impl Seed {
             remember_until: self.expires_at,
         };
         self.handles.iter().map(handle).collect()
+    }
+
+    fn session(&self) -> NewSession {
+        NewSession {
+            id: self.id,
+            sealed: self.sealed.clone(),
+            provider_session: Some(self.provider_session),
+            subject: self.subject,
+            expires_at: self.expires_at,
+        }
     }
 }
 

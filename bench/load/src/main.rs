@@ -9,6 +9,7 @@
 )]
 
 mod bare_route;
+mod bulk;
 mod connections;
 mod fill;
 mod growth;

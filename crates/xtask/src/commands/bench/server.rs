@@ -52,26 +52,31 @@ pub(super) fn run(bench: &Bench<'_>, step: &Step) -> anyhow::Result<Vec<Figure>>
     step.say(format_args!("{PEOPLE} logins, {LOGINS_AT_ONCE} at once"));
     let crowd = site.sign_in(bench, step, PEOPLE, LOGINS_AT_ONCE)?;
 
-    let mut trials = trials(&site, &bare);
-    if let Ok(apache) = &apache {
-        trials.extend(apache.targets().map(|target| target.under(CROWD)));
-    }
-    let results = wrk::by_turns(bench, step, &trials)?;
-    let measured: Vec<Measured> = trials
-        .into_iter()
-        .zip(results)
-        .map(|(trial, runs)| Measured { trial, runs })
-        .collect();
+    let measured = measure(bench, step, trials(&site, &bare))?;
     let mut figures = ratio_figures(&measured);
     figures.extend(measured.iter().flat_map(throughput_figures));
-    if let Err(error) = apache {
-        figures.push(Figure::not_measured(
+    // The peer's own, so that its trouble costs none of ours.
+    let peer = apache.and_then(|apache| {
+        let trials = apache.targets().map(|target| target.under(CROWD));
+        measure(bench, step, trials.collect())
+    });
+    match peer {
+        Ok(measured) => figures.extend(measured.iter().flat_map(throughput_figures)),
+        Err(error) => figures.push(Figure::not_measured(
             "Apache mod_auth_openidc",
             format!("{error:#}"),
-        ));
+        )),
     }
     figures.extend(login_figures(&logins, &crowd));
     Ok(figures)
+}
+
+fn measure(bench: &Bench<'_>, step: &Step, trials: Vec<Trial>) -> anyhow::Result<Vec<Measured>> {
+    let results = wrk::by_turns(bench, step, &trials)?;
+    let measured = trials.into_iter().zip(results);
+    Ok(measured
+        .map(|(trial, runs)| Measured { trial, runs })
+        .collect())
 }
 
 fn start_bare_route(bench: &Bench<'_>, site: &mut Site<'_>) -> anyhow::Result<Target> {
