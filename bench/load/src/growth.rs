@@ -27,6 +27,8 @@ const EXPIRED: usize = 500;
 const PURGES: usize = 5;
 /// Counts at each size.
 const COUNTS: usize = 3;
+/// Between two loads while it counts: they look on, and make no crowd.
+const BETWEEN: Duration = Duration::from_millis(1);
 /// A step of the walk over the sessions that meets each: a prime.
 const STRIDE: usize = 7_919;
 /// A call that the store has no time for is made again so often, with this pause.
@@ -182,9 +184,11 @@ impl Measured<'_> {
             });
             let mut call = 0;
             while !counting.is_finished() {
-                let elapsed = self.load(self.nth(CALLS + call % CALLS)).await?;
+                // Others than before: these are in no cache yet, as long as there are others.
+                let elapsed = self.load(self.nth(CALLS + call)).await?;
                 report.took(&self.named("load while counted"), elapsed);
                 call += 1;
+                tokio::time::sleep(BETWEEN).await;
             }
             match counting.await? {
                 Ok(elapsed) => report.took(&self.named("count"), elapsed),

@@ -1,7 +1,7 @@
 //! What `cargo xtask bench` needs beside wrk, which can only send requests that it knows
 //! beforehand: whole logins, frames that wait, stores with a million sessions, and the floor.
 //!
-//! Every command but `bare-route` prints one line of JSON: samples by name, in milliseconds
+//! Every command but those that serve prints one line of JSON: samples by name, in milliseconds
 //! unless the name says otherwise. It judges nothing.
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,7 @@
 
 mod bare_route;
 mod bulk;
+mod cached_guard;
 mod connections;
 mod fill;
 mod growth;
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Serves one axum route and nothing else
     BareRoute(bare_route::Arguments),
+    /// Serves a protected route with and without a cache of verified tokens
+    CachedGuard(cached_guard::Arguments),
     /// Signs people in, over HTTP as a browser and a Streamlit host do
     SignIn(sign_in::Arguments),
     /// Copies one real session of a store many times
@@ -49,6 +52,7 @@ async fn main() -> anyhow::Result<()> {
     connections::raise_limit();
     match Cli::parse().command {
         Command::BareRoute(arguments) => bare_route::run(&arguments).await,
+        Command::CachedGuard(arguments) => cached_guard::run(&arguments).await,
         Command::SignIn(arguments) => sign_in::run(arguments).await,
         Command::Seed(arguments) => seed::run(&arguments).await,
         Command::Growth(arguments) => growth::run(&arguments).await,

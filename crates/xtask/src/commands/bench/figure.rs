@@ -97,6 +97,12 @@ impl Figure {
         self
     }
 
+    /// The same among those of other sections.
+    pub(super) fn of_section(mut self, title: &str) -> Self {
+        self.name = format!("{title}: {}", self.name);
+        self
+    }
+
     /// The median over the runs.
     pub(super) fn value(&self) -> Option<f64> {
         match &self.outcome {

@@ -17,13 +17,15 @@ use crate::tools::servers;
 
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 const LARGEST: u32 = 1_000_000;
-const OPERATIONS: [(&str, &str); 6] = [
-    ("load", "load by cookie"),
+const OPERATIONS: [(&str, &str); 8] = [
+    ("load", "load by cookie, first time"),
+    ("load again", "load by cookie, again"),
     ("refresh", "refresh (write the payload)"),
+    ("create", "create (a login)"),
     ("logout", "logout by subject (3 sessions)"),
     ("purge", "purge (a batch of 500)"),
     ("count", "count the live ones (once a minute)"),
-    ("create", "create, many at once"),
+    ("load while counted", "load while they are counted"),
 ];
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -33,13 +35,19 @@ pub(super) fn run(bench: &Bench<'_>, step: &Step) -> anyhow::Result<Vec<Figure>>
     let sizes = sizes(bench.long);
     step.say("SQLite");
     let store = format!("sqlite:{}", folder.join("growth.db").display());
-    let mut figures = measure(bench, step, "SQLite", &store, &sizes)?;
+    let sqlite = measure(bench, step, "SQLite", &store, &sizes);
+    let mut figures = or_reason("SQLite", sqlite);
+    // Gigabytes, with --long.
+    fresh(&folder)?;
     step.say("Redis");
     let redis = redis(bench, step, &sizes);
-    figures.extend(
-        redis.unwrap_or_else(|error| vec![Figure::not_measured("Redis", format!("{error:#}"))]),
-    );
+    figures.extend(or_reason("Redis", redis));
     Ok(figures)
+}
+
+/// A store that fails is a row: the other one is worth having all the same.
+fn or_reason(store: &str, figures: anyhow::Result<Vec<Figure>>) -> Vec<Figure> {
+    figures.unwrap_or_else(|error| vec![Figure::not_measured(store, format!("{error:#}"))])
 }
 
 fn redis(bench: &Bench<'_>, step: &Step, sizes: &[u32]) -> anyhow::Result<Vec<Figure>> {
@@ -98,10 +106,21 @@ fn measure(
         .args(["--sizes", &list.join(",")])
         .env("RUST_BACKTRACE", "0");
     let samples = Samples::parse(&process::run(bench.context, step, &mut command)?)?;
-    Ok(OPERATIONS
+    let mut figures: Vec<Figure> = OPERATIONS
         .iter()
         .flat_map(|(operation, title)| curve(&samples, name, operation, title, sizes))
-        .collect())
+        .collect();
+    figures.push(refused(&samples, name, sizes));
+    Ok(figures)
+}
+
+/// Calls that the store had no time for, and that were made again: their waits are in no row.
+fn refused(samples: &Samples, store: &str, sizes: &[u32]) -> Figure {
+    let calls = sizes
+        .iter()
+        .filter_map(|size| samples.one(&format!("refused {size}")));
+    let title = format!("{store}: calls refused for want of time, all sizes");
+    Figure::new(title, Unit::Count, vec![calls.sum()])
 }
 
 /// A row for each size, and how much dearer the largest is than the smallest.
@@ -148,6 +167,29 @@ mod tests {
         let figures = curve(&samples, "SQLite", "load", "load", &sizes(false));
         let values: Vec<_> = figures.iter().map(Figure::value).collect();
         assert_eq!(values, [Some(0.2), Some(0.3), Some(0.4), Some(2.0)]);
+    }
+
+    #[test]
+    fn an_operation_that_failed_at_one_size_is_told_so_there() {
+        let samples = Samples::parse("{\"samples\":{\"count 1000\":[2.0]}}").unwrap();
+        let figures = curve(&samples, "SQLite", "count", "count", &sizes(false));
+        let values: Vec<_> = figures.iter().map(Figure::value).collect();
+        assert_eq!(values, [Some(2.0), None, None]);
+    }
+
+    #[test]
+    fn refused_calls_of_all_sizes_are_told() {
+        let text = "{\"samples\":{\"refused 1000\":[2],\"refused 100000\":[1]}}";
+        let figure = refused(&Samples::parse(text).unwrap(), "SQLite", &sizes(false));
+        assert_eq!(figure.value(), Some(3.0));
+    }
+
+    #[test]
+    fn a_store_that_fails_is_a_row_with_its_reason() {
+        let rows = or_reason("Redis", Err(anyhow::anyhow!("redis-server missing")));
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].name, "Redis");
+        assert!(rows[0].value().is_none());
     }
 
     #[test]

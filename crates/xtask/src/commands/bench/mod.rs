@@ -3,6 +3,7 @@
 
 mod browser;
 mod cores;
+mod developer;
 mod figure;
 mod frame;
 mod growth;
@@ -10,6 +11,7 @@ mod login_latency;
 mod machine;
 mod memory;
 mod peers;
+mod program;
 mod record;
 mod resource_server;
 mod resources;
@@ -51,7 +53,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Seconds of load in each run
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// Also what takes long: a million sessions, the demo of a fresh clone
     #[arg(long)]
@@ -65,6 +67,9 @@ pub(crate) struct Arguments {
     /// Where the samples go
     #[arg(long, value_name = "FILE", default_value = "target/bench/bench.json")]
     json: PathBuf,
+    /// Where the table goes as well: documentation has it generated, not typed
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
 }
 
 /// Something that is measured together.
@@ -74,7 +79,7 @@ struct Section {
     measure: fn(&Bench<'_>, &Step) -> anyhow::Result<Vec<Figure>>,
 }
 
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 8] = [
     Section {
         name: "server",
         title: "Server",
@@ -109,6 +114,11 @@ const SECTIONS: [Section; 7] = [
         name: "growth",
         title: "Growth",
         measure: growth::run,
+    },
+    Section {
+        name: "developer",
+        title: "Developer's time",
+        measure: developer::run,
     },
 ];
 
@@ -145,6 +155,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         parts.push(section.run(&bench)?);
         // What is measured stays, whatever happens to the next section.
         record::write(&arguments.json, &machine, &remarks, &parts)?;
+        if let Some(path) = &arguments.markdown {
+            table::write(path, &table::render(&machine, &remarks, &parts))?;
+        }
     }
     println!("\n{}", table::render(&machine, &remarks, &parts));
     let missed = count(&parts, Verdict::Missed);

@@ -18,22 +18,84 @@ pub(super) fn run(bench: &Bench<'_>, step: &Step) -> anyhow::Result<Vec<Figure>>
     let mut site = Site::start(bench, &bench.folder("resource-server"), None, &[])?;
     let port = site.start_remote_api(bench)?;
     site.sign_in(bench, step, PEOPLE, 4)?;
-    let flask = flask::start(bench, step, &mut site);
+    let ours = pair("remote API", port, &site);
+    let runs = measure(bench, step, &ours)?;
+    let mut figures = pair_figures(&ours, &runs, true);
 
-    let mut targets = pair("remote API", port, &site);
-    if let Ok(port) = flask {
-        targets.extend(pair("Flask + PyJWT (gunicorn)", port, &site));
-    }
-    let trials: Vec<_> = targets.iter().map(|target| target.under(CROWD)).collect();
-    let results = wrk::by_turns(bench, step, &trials)?;
-    let mut figures = Vec::new();
-    for (index, (targets, runs)) in targets.chunks(2).zip(results.chunks(2)).enumerate() {
-        figures.extend(pair_figures(targets, runs, index == 0));
-    }
-    if let Err(error) = flask {
-        figures.push(Figure::not_measured("Flask + PyJWT", format!("{error:#}")));
-    }
+    let cached = cached_guard(bench, step, &mut site);
+    figures.extend(or_reason("verified-token cache (an experiment)", cached));
+    let flask = flask::start(bench, step, &mut site).and_then(|port| {
+        let theirs = pair("Flask + PyJWT (gunicorn)", port, &site);
+        let runs = measure(bench, step, &theirs)?;
+        Ok(pair_figures(&theirs, &runs, false))
+    });
+    figures.extend(or_reason("Flask + PyJWT", flask));
     Ok(figures)
+}
+
+/// What others do, or what we only try, costs none of our own figures when it fails.
+fn or_reason(name: &str, figures: anyhow::Result<Vec<Figure>>) -> Vec<Figure> {
+    figures.unwrap_or_else(|error| vec![Figure::not_measured(name, format!("{error:#}"))])
+}
+
+/// All targets by turns.
+fn measure(
+    bench: &Bench<'_>,
+    step: &Step,
+    targets: &[Target],
+) -> anyhow::Result<Vec<Vec<Throughput>>> {
+    let trials: Vec<_> = targets.iter().map(|target| target.under(CROWD)).collect();
+    wrk::by_turns(bench, step, &trials)
+}
+
+/// An experiment: what the guard would gain by remembering tokens until they expire. All
+/// requests but each token's first are found in the cache: more cannot be gained.
+fn cached_guard<'a>(
+    bench: &Bench<'a>,
+    step: &Step,
+    site: &mut Site<'a>,
+) -> anyhow::Result<Vec<Figure>> {
+    let port = site.start_cached_guard(bench)?;
+    let target = |path, requests| Target {
+        name: format!("experiment {path}"),
+        port,
+        path,
+        requests,
+    };
+    let targets = [
+        target("/api/ping", Requests::Plain),
+        target("/api/pong", Requests::Tokens(site.access_tokens())),
+        target("/api/pong-cached", Requests::Tokens(site.access_tokens())),
+    ];
+    Ok(cache_figures(&measure(bench, step, &targets)?))
+}
+
+fn cache_figures(runs: &[Vec<Throughput>]) -> Vec<Figure> {
+    let [public, verified, remembered] = runs else {
+        return Vec::new();
+    };
+    let rates = |runs: &[Throughput]| wrk::column(runs, |run| run.per_second);
+    let ratio = |title: &str, over: &[Throughput], under: &[Throughput]| {
+        Figure::new(title, Unit::Times, ratios(&rates(over), &rates(under)))
+    };
+    vec![
+        ratio("experiment: verified each time / public", verified, public),
+        ratio(
+            "experiment: verified-token cache / public",
+            remembered,
+            public,
+        ),
+        ratio(
+            "experiment: verified-token cache / verified each time",
+            remembered,
+            verified,
+        ),
+        Figure::new(
+            "experiment: with a verified-token cache",
+            Unit::PerSecond,
+            rates(remembered),
+        ),
+    ]
 }
 
 /// The public and the protected route of one API.
@@ -109,5 +171,28 @@ mod tests {
         assert_eq!(figures[0].verdict(), Verdict::Missed);
         let figures = pair_figures(&targets, &[run(100.0), run(49.0)], false);
         assert_eq!(figures[0].verdict(), Verdict::NoBar);
+    }
+
+    #[test]
+    fn the_experiment_is_compared_with_the_guard_of_its_own_process() {
+        let run = |per_second| {
+            vec![Throughput {
+                per_second,
+                p50: 1.0,
+                p99: 2.0,
+            }]
+        };
+        let figures = cache_figures(&[run(100.0), run(50.0), run(90.0)]);
+        let values: Vec<_> = figures.iter().map(Figure::value).collect();
+        assert_eq!(values, [Some(0.5), Some(0.9), Some(1.8), Some(90.0)]);
+        let judged = figures.iter().any(|figure| figure.bar.is_some());
+        assert!(!judged, "an experiment has no bar");
+    }
+
+    #[test]
+    fn a_peer_that_cannot_be_had_is_a_row_that_says_why() {
+        let rows = or_reason("Flask + PyJWT", Err(anyhow::anyhow!("pip: no network")));
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].verdict(), Verdict::NotMeasured);
     }
 }

@@ -42,6 +42,26 @@ pub(super) fn peak(process: u32) -> anyhow::Result<f64> {
     memory(process, "VmHWM")
 }
 
+/// Files, and so connections, that it may have open now.
+///
+/// # Errors
+/// When there is no such process.
+pub(super) fn open_files(process: u32) -> anyhow::Result<u64> {
+    let path = format!("/proc/{process}/limits");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    soft_limit(&text).with_context(|| format!("{path} has no limit of open files"))
+}
+
+fn soft_limit(limits: &str) -> Option<u64> {
+    let values = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    match values.split_whitespace().next()? {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    }
+}
+
 fn memory(process: u32, field: &str) -> anyhow::Result<f64> {
     let path = format!("/proc/{process}/status");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
@@ -66,8 +86,19 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_that_holds_now_is_the_soft_one() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
+                      Max open files            1024                 20000                files\n";
+        assert_eq!(soft_limit(limits), Some(1_024));
+        let limits = "Max open files            unlimited            unlimited            files\n";
+        assert_eq!(soft_limit(limits), Some(u64::MAX));
+        assert_eq!(soft_limit("Max stack size"), None);
+    }
+
+    #[test]
     fn this_process_has_a_size() {
         let own = std::process::id();
+        assert!(open_files(own).unwrap() > 0);
         assert!(resident(own).unwrap() > 0.0);
         assert!(peak(own).unwrap() >= resident(own).unwrap() / 2.0);
     }

@@ -98,6 +98,27 @@ impl<'a> Site<'a> {
         Ok(port)
     }
 
+    /// An experiment beside them: a guard with and without a cache of verified tokens.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(super) fn start_cached_guard(&mut self, bench: &Bench<'a>) -> anyhow::Result<u16> {
+        let port = free_port()?;
+        let mut command = self.program(bench.cores.server(bench.binary("bench-load").as_os_str()));
+        command
+            .args(["cached-guard", "--port", &port.to_string()])
+            .args(["--issuer", &self.issuer()])
+            .args(["--audience", API_AUDIENCE]);
+        let probe = Probe {
+            port,
+            path: "/api/ping",
+        };
+        self.services
+            .start("bench cached guard", &mut command, Some(probe), false)?;
+        self.services.wait_ready(READY_WITHIN)?;
+        Ok(port)
+    }
+
     /// Signs `count` people in, `concurrency` at once; their cookies and grants go to
     /// [`Self::cookies`] and [`Self::grants`].
     ///

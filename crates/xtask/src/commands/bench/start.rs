@@ -1,18 +1,16 @@
 //! How long the companion takes to its first answer, and the demo to be ready.
 
 use std::process::Command;
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
-use rustix::process::Signal;
+use anyhow::ensure;
 
 use super::Bench;
 use super::figure::{Figure, Unit};
+use super::program;
 use super::resources::free_port;
 use super::site::{Site, fresh};
-use crate::interrupt::signal_group;
 use crate::process;
 use crate::progress::Step;
 use crate::readiness::Probe;
@@ -24,11 +22,13 @@ const TRY_AGAIN: Duration = Duration::from_micros(500);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What `cargo xtask demo` says when a person can go on.
 const READY: &str = "ready after";
-const DEMO_PATIENCE: Duration = Duration::from_mins(30);
 
 pub(super) fn run(bench: &Bench<'_>, step: &Step) -> anyhow::Result<Vec<Figure>> {
     let mut figures = vec![first_answers(bench, step)?];
-    figures.extend(demo_starts(bench, step)?);
+    let demo = demo_starts(bench, step);
+    figures.extend(
+        demo.unwrap_or_else(|error| vec![Figure::not_measured("demo", format!("{error:#}"))]),
+    );
     let title = "fresh clone → demo ready";
     figures.push(if bench.long {
         fresh_clone(bench, step)
@@ -122,68 +122,5 @@ fn demo_start(bench: &Bench<'_>, step: &Step, command: &mut Command) -> anyhow::
     ] {
         command.args([option, &free_port()?.to_string()]);
     }
-    let started = Instant::now();
-    let mut child = process::spawn(bench.context, command)?;
-    let (said, heard) = mpsc::channel();
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let outcome = thread::scope(|scope| {
-        let hear = move |line: &str| {
-            step.heard(line);
-            let _nobody = said.send((line.to_owned(), started.elapsed()));
-        };
-        scope.spawn(move || process::each_line(stderr, |line| step.heard(line)));
-        scope.spawn(move || process::each_line(stdout, hear));
-        let outcome = wait_until_ready(&heard);
-        signal_group(child.id(), Signal::TERM);
-        outcome
-    });
-    child.wait()?;
-    bench.context.interrupt.release(child.id());
-    outcome
-}
-
-fn wait_until_ready(heard: &mpsc::Receiver<(String, Duration)>) -> anyhow::Result<Duration> {
-    let mut last = String::new();
-    loop {
-        let (line, at) = heard
-            .recv_timeout(DEMO_PATIENCE)
-            .with_context(|| format!("the demo did not get ready; its last word: {last}"))?;
-        if line.contains(READY) {
-            return Ok(at);
-        }
-        if line.starts_with("error:") {
-            bail!("the demo failed: {line}");
-        }
-        last = line;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn heard(lines: &[&str]) -> mpsc::Receiver<(String, Duration)> {
-        let (said, heard) = mpsc::channel();
-        for (second, line) in (1..).zip(lines) {
-            said.send(((*line).to_owned(), Duration::from_secs(second)))
-                .unwrap();
-        }
-        heard
-    }
-
-    #[test]
-    fn ready_counts_at_the_moment_it_is_said() {
-        let lines = heard(&[
-            "[  0.1 s] python: unchanged",
-            "[  4.0 s] ready after 4.0 s",
-            "x",
-        ]);
-        assert_eq!(wait_until_ready(&lines).unwrap(), Duration::from_secs(2));
-    }
-
-    #[test]
-    fn a_demo_that_ends_before_is_an_error_with_its_last_word() {
-        let error = wait_until_ready(&heard(&["port 1 is busy"])).unwrap_err();
-        assert!(error.to_string().contains("port 1 is busy"), "{error}");
-    }
+    program::once_ready(bench, step, command, READY, Ok)
 }

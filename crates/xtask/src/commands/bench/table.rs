@@ -1,11 +1,16 @@
 //! The table that is printed and goes into the documentation: Markdown, readable as it is.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
 
 use super::figure::{Figure, Outcome, Unit};
 use super::machine::Machine;
 use super::statistics;
 
+const GENERATED: &str = "<!-- Written by `cargo xtask bench --markdown`; not to be edited. -->";
 const HEADINGS: [&str; 5] = ["figure", "median (least – most)", "bar", "verdict", "2022"];
 
 /// The figures of one section, under its name.
@@ -14,16 +19,52 @@ pub(super) struct Part {
     pub(super) figures: Vec<Figure>,
 }
 
-/// How it was measured, the machine, and a table for each section.
+/// How it was measured, the machine, what has a bar, and a table for each section.
 pub(super) fn render(machine: &Machine, remarks: &[String], parts: &[Part]) -> String {
     let mut text = machine.lines();
     for remark in remarks {
         let _infallible = writeln!(text, "- {remark}");
     }
+    let judged = judged(parts);
+    if !judged.is_empty() {
+        let _infallible = write!(
+            text,
+            "\n### The bars, and what was not measured\n\n{}",
+            rows(&judged)
+        );
+    }
     for part in parts {
         let _infallible = write!(text, "\n### {}\n\n{}", part.title, rows(&part.figures));
     }
     text
+}
+
+/// Writes it to a file of the documentation.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(super) fn write(path: &Path, table: &str) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, format!("{GENERATED}\n\n{table}"))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The figures that have to hold something, together: a reader's first question. And those that
+/// were not measured: what nobody looked at holds nothing.
+fn judged(parts: &[Part]) -> Vec<Figure> {
+    let judged = |part: &Part| {
+        let title = part.title;
+        part.figures
+            .iter()
+            .filter(|figure| {
+                figure.bar.is_some() || matches!(figure.outcome, Outcome::NotMeasured(_))
+            })
+            .map(move |figure| figure.clone().of_section(title))
+            .collect::<Vec<_>>()
+    };
+    parts.iter().flat_map(judged).collect()
 }
 
 fn rows(figures: &[Figure]) -> String {
@@ -123,6 +164,37 @@ mod tests {
         assert_eq!(cells(&figure)[3], "not measured");
         let figure = Figure::not_measured("x", "`program` ended with 1:\n\nError: no store\nx");
         assert_eq!(cells(&figure)[1], "(Error: no store)");
+    }
+
+    #[test]
+    fn bars_and_gaps_come_first_under_their_sections_names() {
+        let parts = [
+            Part {
+                title: "Memory",
+                figures: vec![
+                    Figure::new("idle", Unit::Mebibytes, vec![20.0]).at_most(25.0),
+                    Figure::new("a session", Unit::Bytes, vec![1.0]),
+                ],
+            },
+            Part {
+                title: "Start",
+                figures: vec![Figure::not_measured("clone", "takes minutes")],
+            },
+        ];
+        let judged = judged(&parts);
+        let names: Vec<&str> = judged.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["Memory: idle", "Start: clone"]);
+        assert_eq!(cells(&judged[1])[3], "not measured");
+    }
+
+    #[test]
+    fn the_written_table_says_that_it_is_generated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("docs/table.md");
+        write(&path, "### Start\n").unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.starts_with("<!-- Written by"), "{text}");
+        assert!(text.ends_with("\n\n### Start\n"), "{text}");
     }
 
     #[test]
