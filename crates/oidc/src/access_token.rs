@@ -1,13 +1,19 @@
 //! JWT access tokens at the resource server (RFC 9068, and Auth0's form of it). An ID
 //! token, though signed by the same key, opens nothing.
 
+mod signed_tokens;
+
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
+
+use self::signed_tokens::{Fingerprint, SignedTokens};
 
 use crate::{
     algorithms::AllowedAlgorithms,
     claims::{Claims, ClockSkew},
-    jwks::SigningKeys,
-    jws::UnverifiedJws,
+    jwks::{KeySet, SigningKeys},
+    jws::{UnverifiedJws, check_length},
     time::UnixTime,
     types::{Audience, ClientId, Issuer, Scope, Subject},
     verification::{TokenFault, VerificationError},
@@ -33,6 +39,7 @@ pub struct AccessTokenPolicy {
 pub struct AccessTokenVerifier {
     keys: SigningKeys,
     policy: AccessTokenPolicy,
+    signed: SignedTokens,
 }
 
 /// The proof that a request may act for its subject. Private fields, no other constructor.
@@ -44,7 +51,7 @@ pub struct VerifiedAccessToken {
     permissions: Vec<String>,
     client_id: Option<String>,
     expires_at: UnixTime,
-    claims: Map<String, Value>,
+    claims: Arc<Claims>,
 }
 
 impl VerifiedAccessToken {
@@ -87,7 +94,7 @@ impl VerifiedAccessToken {
     /// All claims.
     #[must_use]
     pub fn claims(&self) -> &Map<String, Value> {
-        &self.claims
+        self.claims.as_map()
     }
 }
 
@@ -95,7 +102,12 @@ impl AccessTokenVerifier {
     /// A verifier with the given policy.
     #[must_use]
     pub fn new(keys: SigningKeys, policy: AccessTokenPolicy) -> Self {
-        Self { keys, policy }
+        let signed = SignedTokens::default();
+        Self {
+            keys,
+            policy,
+            signed,
+        }
     }
 
     /// Verifies the token at the time `now`.
@@ -108,22 +120,55 @@ impl AccessTokenVerifier {
         token: &str,
         now: UnixTime,
     ) -> Result<VerifiedAccessToken, VerificationError> {
+        check_length(token).map_err(VerificationError::Invalid)?;
+        let fingerprint = Fingerprint::of(token);
+        if let Some((claims, keys)) = self.recall(fingerprint).await? {
+            let judged = self.judge(claims, &keys, now);
+            if judged.is_err() {
+                self.signed.forget(fingerprint);
+            }
+            return Ok(judged?);
+        }
+        let (claims, keys) = self.verify_signature(token).await?;
+        let verified = self.judge(claims, &keys, now)?;
+        let claims = Arc::clone(&verified.claims);
+        self.signed.remember(fingerprint, &keys, claims);
+        Ok(verified)
+    }
+
+    /// Asks for keys only if they may have signed this very token: a bad one causes no fetch.
+    async fn recall(
+        &self,
+        token: Fingerprint,
+    ) -> Result<Option<(Arc<Claims>, Arc<KeySet>)>, VerificationError> {
+        if !self.signed.knows(token) {
+            return Ok(None);
+        }
+        let keys = self.keys.current().await?;
+        let claims = self.signed.recall(token, &keys);
+        Ok(claims.map(|claims| (claims, keys)))
+    }
+
+    async fn verify_signature(
+        &self,
+        token: &str,
+    ) -> Result<(Arc<Claims>, Arc<KeySet>), VerificationError> {
         let jws = UnverifiedJws::parse(token, &self.policy.algorithms)?;
         // Logout tokens, DPoP proofs, security events: signed by the same key, perhaps.
         if !matches!(jws.media_type.as_deref(), None | Some("jwt" | "at+jwt")) {
             return Err(TokenFault::WrongType.into());
         }
-        let (claims, issuer) = self.keys.verify(&jws).await?;
-        Ok(self.judge(claims, issuer, now)?)
+        let (claims, keys) = self.keys.verify(&jws).await?;
+        Ok((Arc::new(claims), keys))
     }
 
     fn judge(
         &self,
-        claims: Claims,
-        issuer: Issuer,
+        claims: Arc<Claims>,
+        keys: &KeySet,
         now: UnixTime,
     ) -> Result<VerifiedAccessToken, TokenFault> {
-        claims.check_issuer(&issuer)?;
+        claims.check_issuer(keys.issuer())?;
         if !claims.audiences()?.contains(&self.policy.audience.as_str()) {
             return Err(TokenFault::WrongAudience);
         }
@@ -150,9 +195,9 @@ impl AccessTokenVerifier {
             scope: scope(&claims)?,
             permissions: permissions.into_iter().map(str::to_owned).collect(),
             client_id,
-            issuer,
+            issuer: keys.issuer().clone(),
             expires_at,
-            claims: claims.into_map(),
+            claims,
         })
     }
 

@@ -62,6 +62,10 @@ impl Claims {
         self.0
     }
 
+    pub(crate) fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
     pub(crate) fn has(&self, name: &'static str) -> bool {
         self.0.contains_key(name)
     }

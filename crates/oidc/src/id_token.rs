@@ -141,7 +141,8 @@ impl IdTokenVerifier {
             return Err(TokenFault::WrongType.into());
         }
         // 6. The signature, with the issuer's own key.
-        let (claims, issuer) = self.keys.verify(&jws).await?;
+        let (claims, keys) = self.keys.verify(&jws).await?;
+        let issuer = keys.issuer().clone();
         Ok(self.judge(claims, issuer, jws.algorithm, expectations, now)?)
     }
 

@@ -2,6 +2,8 @@
 //! `kid` and algorithm. A token can cause a fetch only if it is well-formed, of an allowed
 //! algorithm and names an unknown key, and then twice a minute at most.
 
+use std::sync::Arc;
+
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, VerificationAlgorithm,
 };
@@ -53,17 +55,19 @@ impl SigningKeys {
         self.cached.current().await.map(drop)
     }
 
-    /// Verifies the signature with the key that the token names. The issuer returned is
-    /// the one whose keys these are: the claims must name exactly it.
+    /// The keys to verify with now.
+    pub(crate) async fn current(&self) -> Result<Arc<KeySet>, VerificationError> {
+        let current = self.cached.current().await;
+        current.map_err(VerificationError::KeysUnavailable)
+    }
+
+    /// Verifies the signature with the key that the token names. The claims must name
+    /// exactly the issuer of the keys returned.
     pub(crate) async fn verify(
         &self,
         jws: &UnverifiedJws<'_>,
-    ) -> Result<(Claims, Issuer), VerificationError> {
-        let keys = self
-            .cached
-            .current()
-            .await
-            .map_err(VerificationError::KeysUnavailable)?;
+    ) -> Result<(Claims, Arc<KeySet>), VerificationError> {
+        let keys = self.current().await?;
         match keys.choose(jws.key_id.as_deref(), jws.algorithm) {
             Err(TokenFault::UnknownKey) => {
                 // The provider may have rotated its keys since the last fetch.
@@ -73,9 +77,9 @@ impl SigningKeys {
                     .await
                     .map_err(VerificationError::KeysUnavailable)?;
                 let key = newer.choose(jws.key_id.as_deref(), jws.algorithm)?;
-                Ok((jws.verify(key)?, newer.issuer.clone()))
+                Ok((jws.verify(key)?, newer))
             }
-            chosen => Ok((jws.verify(chosen?)?, keys.issuer.clone())),
+            chosen => Ok((jws.verify(chosen?)?, keys)),
         }
     }
 }
@@ -128,6 +132,11 @@ impl VerificationKey {
 }
 
 impl KeySet {
+    /// Whose keys these are.
+    pub(crate) fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
     /// Entries that cannot be used are skipped, so that one odd key does not stop every
     /// login; a set without any usable key is refused, so that it does not replace a good one.
     pub(crate) fn parse(json: &[u8], issuer: Issuer) -> Result<Self, DiscoveryError> {

@@ -30,9 +30,7 @@ pub(crate) struct UnverifiedJws<'a> {
 
 impl<'a> UnverifiedJws<'a> {
     pub(crate) fn parse(compact: &'a str, allowed: &AllowedAlgorithms) -> Result<Self, TokenFault> {
-        if compact.len() > TOKEN_LIMIT {
-            return Err(TokenFault::Oversized);
-        }
+        check_length(compact)?;
         let (signing_input, signature) =
             compact.rsplit_once('.').ok_or(TokenFault::NotCompactJws)?;
         let (header, payload) = signing_input
@@ -71,6 +69,14 @@ impl<'a> UnverifiedJws<'a> {
         }
         parse_object(&decode(self.payload)?).map(Claims::new)
     }
+}
+
+/// To be asked before anything is computed of a token.
+pub(crate) fn check_length(compact: &str) -> Result<(), TokenFault> {
+    if compact.len() > TOKEN_LIMIT {
+        return Err(TokenFault::Oversized);
+    }
+    Ok(())
 }
 
 fn is_base64url(byte: u8) -> bool {

@@ -104,8 +104,8 @@ impl LogoutTokenVerifier {
         if !matches!(jws.media_type.as_deref(), None | Some("jwt" | "logout+jwt")) {
             return Err(TokenFault::WrongType.into());
         }
-        let (claims, issuer) = self.keys.verify(&jws).await?;
-        Ok(self.judge(&claims, issuer, now)?)
+        let (claims, keys) = self.keys.verify(&jws).await?;
+        Ok(self.judge(&claims, keys.issuer().clone(), now)?)
     }
 
     fn judge(

@@ -205,3 +205,79 @@ async fn where_clients_are_listed_one_of_them_must_be_named_without_doubt() {
         }
     }
 }
+
+/// C34: a signature is remembered, a judgement is not.
+#[tokio::test]
+async fn a_token_that_was_good_a_moment_ago_is_judged_anew() {
+    let fixture = Fixture::new().await;
+    let token = Key::first().sign(&Key::first().header(), &fixture.claims());
+    for _ in 0..2 {
+        assert!(fixture.verifier.verify(&token, NOW).await.is_ok());
+    }
+    let expired = fixture
+        .verifier
+        .verify(&token, NOW.plus_seconds(7_300))
+        .await;
+    refused("C34", "expired since", expired, TokenFault::Expired);
+    assert!(!fixture.verifier.signed.knows(Fingerprint::of(&token)));
+}
+
+/// E19: who was believed under a key is not believed longer than the key is.
+#[tokio::test]
+async fn a_withdrawn_key_ends_the_tokens_that_it_signed() {
+    let fixture = Fixture::new().await;
+    let token = Key::first().sign(&Key::first().header(), &fixture.claims());
+    assert!(fixture.verifier.verify(&token, NOW).await.is_ok());
+    fixture.provider.publish(&[Key::second().jwk()]);
+    fixture.provider.clock.advance(601);
+    let later = fixture.verifier.verify(&token, NOW).await;
+    refused("E19", "its key is gone", later, TokenFault::UnknownKey);
+}
+
+#[tokio::test]
+async fn only_the_very_same_token_is_recalled() {
+    let fixture = Fixture::new().await;
+    let token = Key::first().sign(&Key::first().header(), &fixture.claims());
+    assert!(fixture.verifier.verify(&token, NOW).await.is_ok());
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let other = Key::second().sign(&Key::first().header(), &fixture.claims());
+    let (_, signature) = other.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{signature}");
+    for _ in 0..2 {
+        let answer = fixture.verifier.verify(&forged, NOW).await;
+        refused(
+            "C20",
+            "another signature",
+            answer,
+            TokenFault::WrongSignature,
+        );
+    }
+}
+
+/// What the memory is there for: else it would be one that nobody asks.
+#[tokio::test]
+async fn what_was_verified_is_not_verified_again() {
+    let fixture = Fixture::new().await;
+    let token = Key::first().sign(&Key::first().header(), &fixture.claims());
+    let verified = fixture.verifier.verify(&token, NOW).await.unwrap();
+    let keys = fixture.verifier.keys.current().await.unwrap();
+    let nonsense = Fingerprint::of("nonsense");
+    fixture
+        .verifier
+        .signed
+        .remember(nonsense, &keys, verified.claims);
+    assert!(fixture.verifier.verify("nonsense", NOW).await.is_ok());
+}
+
+/// C59: not even where the keys are due to be fetched anew.
+#[tokio::test]
+async fn a_bad_token_causes_no_fetch_while_others_are_remembered() {
+    let fixture = Fixture::new().await;
+    fixture.verify(&fixture.claims()).await.unwrap();
+    fixture.provider.clock.advance(601);
+    let before = fixture.provider.paths.jwks.requests();
+    let nonsense = fixture.verifier.verify("a.b.c", NOW).await;
+    assert!(matches!(nonsense, Err(VerificationError::Invalid(_))));
+    tokio::task::yield_now().await;
+    assert_eq!(fixture.provider.paths.jwks.requests(), before);
+}
