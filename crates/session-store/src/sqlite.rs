@@ -2,10 +2,13 @@
 //!
 //! One thread writes, a few read. A commit survives `kill -9`; a power cut may cost the last
 //! ones (`synchronous=NORMAL`), never the file. One process per file: notices do not leave it.
+//! Rows that are asked for again and again are answered from memory, never older than the file.
 
+mod cache;
 mod connection;
 mod file;
 mod rows;
+mod wal_index;
 mod workers;
 
 use std::path::Path;
@@ -14,7 +17,8 @@ use async_trait::async_trait;
 use rusqlite::{named_params, params};
 use tokio::sync::broadcast;
 
-use self::rows::{insert_handle, select_handle, select_session};
+use self::cache::{Found, Touched};
+use self::rows::{insert_handle, select_handle, select_session, select_with_session};
 use self::workers::Workers;
 use crate::store::{
     Handle, HandleKind, KeyHash, NOTICE_BACKLOG, NewHandle, NewSession, Notice, PURGE_BATCH,
@@ -77,7 +81,7 @@ impl SessionStore for SqliteStore {
         handles: Vec<NewHandle>,
     ) -> Result<(), StoreError> {
         self.workers
-            .write(move |transaction| {
+            .write(Touched::Nothing, move |transaction| {
                 transaction
                 .prepare_cached(
                     "INSERT INTO session
@@ -100,8 +104,19 @@ impl SessionStore for SqliteStore {
     }
 
     async fn load_session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
+        let kept = self.workers.kept(|cache, state| cache.session(state, id));
+        if kept.is_some() {
+            return Ok(kept);
+        }
         self.workers
-            .read(move |connection| select_session(connection, id))
+            .read_and_keep(
+                move |connection| select_session(connection, id),
+                |cache, state, found| {
+                    if let Some(session) = found {
+                        cache.keep_session(state, session);
+                    }
+                },
+            )
             .await
     }
 
@@ -113,7 +128,7 @@ impl SessionStore for SqliteStore {
         expires_at: i64,
     ) -> Result<Updated, StoreError> {
         self.workers
-            .write(move |transaction| {
+            .write(Touched::Session(id), move |transaction| {
                 let updated = transaction
                     .prepare_cached(
                         "UPDATE session SET version = version + 1, sealed = :sealed,
@@ -138,7 +153,7 @@ impl SessionStore for SqliteStore {
 
     async fn touch_session(&self, id: SessionId, expires_at: i64) -> Result<(), StoreError> {
         self.workers
-            .write(move |transaction| {
+            .write(Touched::Session(id), move |transaction| {
                 transaction
                     .prepare_cached(
                         "UPDATE session SET expires_at = ?2, purge_at = ?3
@@ -163,7 +178,7 @@ impl SessionStore for SqliteStore {
         let reason = reason.to_owned();
         let ended = self
             .workers
-            .write(move |transaction| {
+            .write(Touched::Session(id), move |transaction| {
                 let live = select_session(transaction, id)?.filter(|found| found.ended.is_none());
                 if live.is_some() {
                     transaction
@@ -203,7 +218,9 @@ impl SessionStore for SqliteStore {
 
     async fn put_handle(&self, handle: NewHandle) -> Result<bool, StoreError> {
         self.workers
-            .write(move |transaction| insert_handle(transaction, &handle))
+            .write(Touched::Nothing, move |transaction| {
+                insert_handle(transaction, &handle)
+            })
             .await
     }
 
@@ -213,21 +230,22 @@ impl SessionStore for SqliteStore {
         key: KeyHash,
         now: i64,
     ) -> Result<Option<(Handle, Option<StoredSession>)>, StoreError> {
-        self.workers
-            .read(move |connection| {
-                let Some(handle) = select_handle(connection, kind, key)? else {
-                    return Ok(None);
-                };
-                if handle.taken.is_some() || handle.expires_at <= now {
-                    return Ok(None);
+        let works = |(handle, _): &Found| handle.taken.is_none() && handle.expires_at > now;
+        let kept = self
+            .workers
+            .kept(|cache, state| cache.find(state, kind, key));
+        if let Some(kept) = kept {
+            return Ok(Some(kept).filter(works));
+        }
+        let read = self.workers.read_and_keep(
+            move |connection| select_with_session(connection, kind, key),
+            move |cache, state, found| {
+                if let Some(found) = found {
+                    cache.keep_found(state, kind, key, found);
                 }
-                let session = match handle.session {
-                    Some(id) => select_session(connection, id)?,
-                    None => None,
-                };
-                Ok(Some((handle, session)))
-            })
-            .await
+            },
+        );
+        Ok(read.await?.filter(works))
     }
 
     async fn take_handle(
@@ -239,7 +257,7 @@ impl SessionStore for SqliteStore {
     ) -> Result<Taken, StoreError> {
         let mark = mark.to_vec();
         self.workers
-            .write(move |transaction| {
+            .write(Touched::Handle(kind, key), move |transaction| {
                 let Some(handle) = select_handle(transaction, kind, key)? else {
                     return Ok(Taken::Unknown);
                 };
@@ -269,7 +287,7 @@ impl SessionStore for SqliteStore {
 
     async fn remove_handle(&self, kind: HandleKind, key: KeyHash) -> Result<(), StoreError> {
         self.workers
-            .write(move |transaction| {
+            .write(Touched::Handle(kind, key), move |transaction| {
                 transaction
                     .prepare_cached("DELETE FROM handle WHERE kind = ? AND key = ?")?
                     .execute(params![kind as i64, key.as_bytes()])
@@ -286,7 +304,7 @@ impl SessionStore for SqliteStore {
         expires_at: i64,
     ) -> Result<bool, StoreError> {
         let holder = holder.to_vec();
-        self.workers.write(move |transaction| {
+        self.workers.write(Touched::Nothing, move |transaction| {
             transaction
                 .prepare_cached(
                     "INSERT INTO lease (key, holder, expires_at) VALUES (:key, :holder, :expires_at)
@@ -304,7 +322,7 @@ impl SessionStore for SqliteStore {
     async fn release_lease(&self, key: KeyHash, holder: &[u8]) -> Result<(), StoreError> {
         let holder = holder.to_vec();
         self.workers
-            .write(move |transaction| {
+            .write(Touched::Nothing, move |transaction| {
                 transaction
                     .prepare_cached("DELETE FROM lease WHERE key = ? AND holder = ?")?
                     .execute(params![key.as_bytes(), holder])
@@ -328,7 +346,7 @@ impl SessionStore for SqliteStore {
 
     async fn purge(&self, now: i64) -> Result<Purged, StoreError> {
         self.workers
-            .write(move |transaction| {
+            .write(Touched::Anything, move |transaction| {
                 let sessions = transaction
                     .prepare_cached(
                         "DELETE FROM session WHERE rowid IN
@@ -353,7 +371,7 @@ impl SessionStore for SqliteStore {
         // A row that changes each time: a read would not notice a read-only file, a lock that
         // is taken and given back not a disk that is full.
         self.workers
-            .write(|transaction| {
+            .write(Touched::Nothing, |transaction| {
                 transaction
                     .prepare_cached(
                         "INSERT INTO lease (key, holder, expires_at) VALUES (x'', x'', 0)

@@ -6,32 +6,51 @@
 //! and the file of that name is opened: another one with its sessions, or a fresh one without
 //! any, so that people sign in again.
 
+use std::cmp::Ordering;
 use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{self, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use rusqlite::Connection;
 
 use super::connection::{connect, create_private, migrate};
 use super::fault;
+use super::wal_index::{Header, WalIndex};
 use crate::store::StoreError;
 
 /// The connections to one file, a seat for each thread; the first writes.
 pub(super) struct DatabaseFile {
     path: PathBuf,
+    // Before `opened`: SQLite's locks are gone once the index is closed.
     seats: Vec<Mutex<Option<Connection>>>,
-    opened: Mutex<Option<Opened>>,
+    /// Held for a moment, to clone what is in it or to replace it.
+    opened: Mutex<Option<Arc<Opened>>>,
+    /// How many times some file was opened.
+    turns: AtomicU64,
 }
 
 /// What the names led to when the file was opened.
-struct Opened {
+pub(super) struct Opened {
+    /// Counts the times that some file was opened.
+    turn: u64,
     database: Identity,
     /// The file itself, if `path` is a symbolic link to it: its log lies beside it.
     real: PathBuf,
     /// Its write-ahead log.
     log: Option<Identity>,
+    /// That log's index.
+    index: Option<WalIndex>,
+}
+
+/// What the file holds, by name: in equal states it holds the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct FileState {
+    turn: u64,
+    header: Header,
 }
 
 /// Device and inode.
@@ -45,6 +64,7 @@ impl DatabaseFile {
             path: path.to_owned(),
             seats: (0..seats).map(|_| Mutex::default()).collect(),
             opened: Mutex::default(),
+            turns: AtomicU64::default(),
         };
         file.reopen()?;
         Ok(file)
@@ -54,32 +74,44 @@ impl DatabaseFile {
     pub(super) fn with<T>(
         &self,
         seat: usize,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+        work: impl FnOnce(&mut Connection, &Opened) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        if !self.is_current() {
+        if self.current().is_none() {
             self.reopen()?;
         }
         let mut seat = locked(&self.seats[seat]);
-        let connection = seat
-            .as_mut()
-            .ok_or_else(|| StoreError::Unavailable("the file is being opened anew".into()))?;
-        work(connection).map_err(fault)
+        let (Some(connection), Some(opened)) = (seat.as_mut(), self.opened()) else {
+            return Err(StoreError::Unavailable(
+                "the file is being opened anew".into(),
+            ));
+        };
+        work(connection, &opened).map_err(fault)
     }
 
-    fn is_current(&self) -> bool {
-        let Some(ours) = locked(&self.opened).as_ref().map(|opened| opened.database) else {
-            return false;
-        };
-        match self.path.metadata() {
-            Ok(found) => ours == Identity::of(&found),
+    /// In what state the file is, if its name still leads to it. Two system calls, and
+    /// neither waits for a disk or for anybody's lock: names and index are in memory.
+    pub(super) fn state(&self) -> Option<FileState> {
+        self.current()?.state()
+    }
+
+    /// What is open, if the name still leads there.
+    fn current(&self) -> Option<Arc<Opened>> {
+        let opened = self.opened()?;
+        let is_current = match self.path.metadata() {
+            Ok(found) => opened.database == Identity::of(&found),
             // Other errors are for SQLite to tell.
             Err(error) => error.kind() != ErrorKind::NotFound,
-        }
+        };
+        is_current.then_some(opened)
+    }
+
+    fn opened(&self) -> Option<Arc<Opened>> {
+        locked(&self.opened).clone()
     }
 
     fn reopen(&self) -> Result<(), StoreError> {
         let mut seats: Vec<_> = self.seats.iter().map(locked).collect();
-        if self.is_current() {
+        if self.current().is_some() {
             // Another thread was here first.
             return Ok(());
         }
@@ -87,13 +119,20 @@ impl DatabaseFile {
         for seat in &mut seats {
             **seat = None;
         }
-        if let Some(lost) = locked(&self.opened).take() {
+        let lost = locked(&self.opened).take();
+        if let Some(lost) = lost {
             tracing::warn!(
                 "the session file was deleted or replaced: opening the one that is there now"
             );
             lost.remove_orphaned_log();
+            // Who still looks at its index has a system call to go, and closes it then: not
+            // after the same file was opened again (its directory was away for a moment).
+            while Arc::strong_count(&lost) > 1 {
+                thread::yield_now();
+            }
         }
         create_private(&self.path)?;
+        let database = Identity::at(&self.path);
         let mut writer = connect(&self.path)?;
         migrate(&mut writer)?;
         *seats[0] = Some(writer);
@@ -104,22 +143,40 @@ impl DatabaseFile {
                 .map_err(fault)?;
             **seat = Some(reader);
         }
-        *locked(&self.opened) = Some(Opened::at(&self.path)?);
+        let turn = self.turns.fetch_add(1, atomic::Ordering::Relaxed);
+        let opened = Opened::at(&self.path, turn)?;
+        if Some(opened.database) != database {
+            return Err(StoreError::Unavailable(
+                "the file was replaced while it was opened".into(),
+            ));
+        }
+        *locked(&self.opened) = Some(Arc::new(opened));
         Ok(())
     }
 }
 
 impl Opened {
-    fn at(path: &Path) -> Result<Self, StoreError> {
+    fn at(path: &Path, turn: u64) -> Result<Self, StoreError> {
         let look = || {
             let real = path.canonicalize()?;
             Ok(Self {
+                turn,
+                index: WalIndex::open(&beside(&real, "-shm")),
                 database: Identity::of(&real.metadata()?),
                 log: Identity::at(&beside(&real, "-wal")),
                 real,
             })
         };
         look().map_err(|error: std::io::Error| StoreError::Unavailable(error.into()))
+    }
+
+    /// In what state the file is. `None`: it does not tell.
+    pub(super) fn state(&self) -> Option<FileState> {
+        let header = self.index.as_ref()?.header()?;
+        Some(FileState {
+            turn: self.turn,
+            header,
+        })
     }
 
     /// The log of a file that is gone would be read into its successor and destroy it. A log
@@ -131,6 +188,35 @@ impl Opened {
                 let _ = std::fs::remove_file(file);
             }
         }
+    }
+}
+
+impl FileState {
+    /// Whether the file came to this state after it was in `other`; with equally many commits
+    /// nobody knows, and it counts as no.
+    pub(super) fn is_after(&self, other: &Self) -> bool {
+        match self.turn.cmp(&other.turn) {
+            // The count wraps around.
+            Ordering::Equal => {
+                matches!(self.commits_since(other), 1..=0x7FFF_FFFF)
+            }
+            order => order == Ordering::Greater,
+        }
+    }
+
+    /// Whether one commit at most leads from `other` to this state.
+    pub(super) fn is_at_most_one_commit_after(&self, other: &Self) -> bool {
+        self == other || (self.turn == other.turn && self.commits_since(other) == 1)
+    }
+
+    fn commits_since(&self, other: &Self) -> u32 {
+        self.header.commits().wrapping_sub(other.header.commits())
+    }
+
+    /// One that could be, for tests of what is decided by it.
+    #[cfg(test)]
+    pub(super) fn of(turn: u64, header: Header) -> Self {
+        Self { turn, header }
     }
 }
 

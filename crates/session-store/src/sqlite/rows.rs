@@ -63,3 +63,19 @@ pub(super) fn select_session(
         .query_row([id.0], session_from)
         .optional()
 }
+
+/// A handle, whether it still works or not, and the session it leads to.
+pub(super) fn select_with_session(
+    connection: &Connection,
+    kind: HandleKind,
+    key: KeyHash,
+) -> rusqlite::Result<Option<(Handle, Option<StoredSession>)>> {
+    let Some(handle) = select_handle(connection, kind, key)? else {
+        return Ok(None);
+    };
+    let session = match handle.session {
+        Some(id) => select_session(connection, id)?,
+        None => None,
+    };
+    Ok(Some((handle, session)))
+}

@@ -14,7 +14,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::file::DatabaseFile;
+use super::cache::{ReadCache, Touched};
+use super::file::{DatabaseFile, FileState, Opened};
 use crate::store::StoreError;
 
 const READERS: usize = 2;
@@ -33,6 +34,8 @@ type Job = Box<dyn FnOnce(&DatabaseFile, usize) + Send>;
 pub(super) struct Workers {
     writes: SyncSender<Job>,
     reads: SyncSender<Job>,
+    file: Arc<DatabaseFile>,
+    cache: Arc<ReadCache>,
 }
 
 impl Workers {
@@ -46,19 +49,30 @@ impl Workers {
         for seat in 1..=READERS {
             spawn("sessions-reader", seat, &file, Arc::clone(&to_read))?;
         }
-        Ok(Self { writes, reads })
+        Ok(Self {
+            writes,
+            reads,
+            file,
+            cache: Arc::new(ReadCache::new()),
+        })
     }
 
-    /// Runs `work` in a transaction, after all writes that came before it.
+    /// Runs `work` in a transaction, after all writes that came before it. It changes
+    /// `touched` and no other row that was there before.
     pub(super) async fn write<T: Send + 'static>(
         &self,
+        touched: Touched,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        call(&self.writes, |connection| {
+        let cache = Arc::clone(&self.cache);
+        // All of it on the writer's thread: whoever asked may be gone before the commit.
+        call(&self.writes, move |connection, opened| {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let result = work(&transaction)?;
+            let committing = cache.about_to_commit(opened.state());
             transaction.commit()?;
+            committing.settle(touched, opened.state());
             Ok(result)
         })
         .await
@@ -69,13 +83,40 @@ impl Workers {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        call(&self.reads, |connection| work(connection)).await
+        call(&self.reads, |connection, _| work(connection)).await
+    }
+
+    /// As [`read`](Self::read), and `keep` keeps what it found for [`kept`](Self::kept).
+    pub(super) async fn read_and_keep<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        keep: impl FnOnce(&ReadCache, FileState, &T) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let cache = Arc::clone(&self.cache);
+        call(&self.reads, move |connection, opened| {
+            // Before the read: after it, a commit may have come between that it has not seen.
+            let state = opened.state();
+            let found = work(connection)?;
+            if let Some(state) = state {
+                keep(&cache, state, &found);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// What `look` finds among what is kept, at once.
+    pub(super) fn kept<T>(
+        &self,
+        look: impl FnOnce(&ReadCache, FileState) -> Option<T>,
+    ) -> Option<T> {
+        look(&self.cache, self.file.state()?)
     }
 }
 
 async fn call<T: Send + 'static>(
     queue: &SyncSender<Job>,
-    work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    work: impl FnOnce(&mut Connection, &Opened) -> rusqlite::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
     let (reply, answer) = oneshot::channel();
     let asked = Instant::now();
