@@ -4,14 +4,19 @@
 //! It must not know what waits or what is finished.
 
 use std::future::{Future, pending};
+use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The signal, and the work to be awaited. Clones are the same.
+/// The signal, and the work to be awaited. Clones are the same: one pointer, since to clone a
+/// token takes its lock.
 #[derive(Clone, Default)]
-pub struct Closing {
+pub struct Closing(Arc<Parts>);
+
+#[derive(Default)]
+struct Parts {
     begun: CancellationToken,
     at_once: CancellationToken,
     work: TaskTracker,
@@ -30,26 +35,26 @@ impl Closing {
 
     /// Tells everybody; asked a second time, nothing more is waited for.
     pub fn begin(&self) {
-        if self.begun.is_cancelled() {
-            self.at_once.cancel();
+        if self.0.begun.is_cancelled() {
+            self.0.at_once.cancel();
         }
-        self.begun.cancel();
+        self.0.begun.cancel();
     }
 
     /// Resolves once the process is to end, however late it is asked.
     pub async fn begun(&self) {
-        self.begun.cancelled().await;
+        self.0.begun.cancelled().await;
     }
 
     /// Whether it is to end.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        self.begun.is_cancelled()
+        self.0.begun.is_cancelled()
     }
 
     /// Resolves once nothing more is to be waited for.
     pub(crate) async fn at_once(&self) {
-        self.at_once.cancelled().await;
+        self.0.at_once.cancelled().await;
     }
 
     /// Runs work on a task of its own that the end of the process waits for: its request may
@@ -58,7 +63,7 @@ impl Closing {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.work.spawn(work)
+        self.0.work.spawn(work)
     }
 
     /// The same for the rest of a request, which waits for it: a caller that hangs up, and a
@@ -86,8 +91,8 @@ impl Closing {
 
     /// Resolves when all such work is done.
     pub(crate) async fn finished(&self) {
-        self.work.close();
-        self.work.wait().await;
+        self.0.work.close();
+        self.0.work.wait().await;
     }
 }
 

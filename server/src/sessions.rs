@@ -29,11 +29,13 @@ use crate::values::random_256;
 /// An ended session is remembered this long, so that its holders can be told why.
 const REMEMBER_ENDED_SECONDS: i64 = 3600;
 
-/// The sessions. Cheap to clone.
+/// The sessions. One pointer to clone.
 #[derive(Clone)]
-pub struct Sessions {
+pub struct Sessions(Arc<Parts>);
+
+struct Parts {
     store: Arc<dyn SessionStore>,
-    keys: Arc<KeyRing>,
+    keys: KeyRing,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     lifetimes: Lifetimes,
@@ -50,32 +52,32 @@ impl Sessions {
         lifetimes: Lifetimes,
         closing: Closing,
     ) -> Self {
-        Self {
+        Self(Arc::new(Parts {
             store,
-            keys: Arc::new(keys),
+            keys,
             clock,
             random,
             lifetimes,
             closing,
-        }
+        }))
     }
 
     /// The store below, for what is no session: handoffs, spent values, notices.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn SessionStore> {
-        &self.store
+        &self.0.store
     }
 
     /// Unix seconds.
     #[must_use]
     pub fn now(&self) -> i64 {
-        self.clock.now().seconds()
+        self.0.clock.now().seconds()
     }
 
     /// When a session that begins now ends at the latest.
     #[must_use]
     pub fn absolute_expiry(&self) -> i64 {
-        self.now().saturating_add(self.lifetimes.absolute)
+        self.now().saturating_add(self.0.lifetimes.absolute)
     }
 
     /// Begins a session and gives it a first cookie id for `caller`.
@@ -88,8 +90,8 @@ impl Sessions {
         caller: Caller,
     ) -> Result<(SessionId, String), StoreError> {
         let mut id = SessionId([0; 16]);
-        self.random.fill(&mut id.0);
-        let cookie = random_256(&*self.random);
+        self.0.random.fill(&mut id.0);
+        let cookie = random_256(&*self.0.random);
         let expires_at = self.rolling_expiry(session);
         let new = NewSession {
             id,
@@ -102,11 +104,11 @@ impl Sessions {
             expires_at,
         };
         let handle = handle(cookie_kind(caller), &cookie, id, session.absolute_expiry);
-        if let Err(error) = self.store.create_session(new, vec![handle]).await {
+        if let Err(error) = self.0.store.create_session(new, vec![handle]).await {
             // Only the answer may have been lost: nobody will ever hold that session's cookie.
             let sessions = self.clone();
             let ending = async move { sessions.end(id, EndReason::Unknown).await };
-            self.closing.finish(ending);
+            self.0.closing.finish(ending);
             return Err(error);
         }
         Ok((id, cookie))
@@ -121,9 +123,9 @@ impl Sessions {
         kind: HandleKind,
         live: &LiveSession,
     ) -> Result<String, StoreError> {
-        let value = random_256(&*self.random);
+        let value = random_256(&*self.0.random);
         let handle = handle(kind, &value, live.id, live.session.absolute_expiry);
-        self.store.put_handle(handle).await?;
+        self.0.store.put_handle(handle).await?;
         Ok(value)
     }
 
@@ -137,7 +139,8 @@ impl Sessions {
         session: &Session,
     ) -> Result<Updated, StoreError> {
         let sealed = self.seal_session(live.id, session);
-        self.store
+        self.0
+            .store
             .update_session(live.id, live.version, sealed, self.rolling_expiry(session))
             .await
     }
@@ -145,7 +148,7 @@ impl Sessions {
     /// The source of randomness.
     #[must_use]
     pub fn random(&self) -> &dyn Random {
-        &*self.random
+        &*self.0.random
     }
 }
 

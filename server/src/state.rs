@@ -37,9 +37,41 @@ impl Deref for Config {
     }
 }
 
-/// Everything. Cheap to clone.
-#[derive(Clone, FromRef)]
-pub struct AppState {
+/// Everything. One pointer to clone: axum does so several times for each request.
+#[derive(Clone)]
+pub struct AppState(Arc<Parts>);
+
+struct Parts {
+    config: Config,
+    provider: Provider,
+    sessions: Sessions,
+    cookies: CookiePolicy,
+    transactions: Transactions,
+    waiting: Waiting,
+    tokens: AccessTokens,
+    sign_out: SignOut,
+    watching: Watching,
+    closing: Closing,
+    assets: Assets,
+    remote_api: RemoteApi,
+    metrics: Metrics,
+    rate_limits: RateLimits,
+    readiness: Readiness,
+    audit: Audit,
+}
+
+/// Each part by its type, for handlers that ask for it.
+macro_rules! parts {
+    ($($part:ident: $type:ty,)+) => {
+        $(impl FromRef<AppState> for $type {
+            fn from_ref(state: &AppState) -> Self {
+                state.0.$part.clone()
+            }
+        })+
+    };
+}
+
+parts! {
     config: Config,
     provider: Provider,
     sessions: Sessions,
@@ -78,12 +110,12 @@ pub struct Login {
 impl FromRef<AppState> for Login {
     fn from_ref(state: &AppState) -> Self {
         Self {
-            config: state.config.clone(),
-            provider: state.provider.clone(),
-            transactions: state.transactions.clone(),
-            sessions: state.sessions.clone(),
-            cookies: state.cookies,
-            audit: state.audit.clone(),
+            config: state.0.config.clone(),
+            provider: state.0.provider.clone(),
+            transactions: state.0.transactions.clone(),
+            sessions: state.0.sessions.clone(),
+            cookies: state.0.cookies,
+            audit: state.0.audit.clone(),
         }
     }
 }
@@ -114,15 +146,15 @@ pub struct Callback {
 impl FromRef<AppState> for Callback {
     fn from_ref(state: &AppState) -> Self {
         Self {
-            config: state.config.clone(),
-            provider: state.provider.clone(),
-            transactions: state.transactions.clone(),
-            sessions: state.sessions.clone(),
-            waiting: state.waiting.clone(),
-            cookies: state.cookies,
-            sign_out: state.sign_out.clone(),
-            closing: state.closing.clone(),
-            audit: state.audit.clone(),
+            config: state.0.config.clone(),
+            provider: state.0.provider.clone(),
+            transactions: state.0.transactions.clone(),
+            sessions: state.0.sessions.clone(),
+            waiting: state.0.waiting.clone(),
+            cookies: state.0.cookies,
+            sign_out: state.0.sign_out.clone(),
+            closing: state.0.closing.clone(),
+            audit: state.0.audit.clone(),
         }
     }
 }
@@ -145,11 +177,11 @@ pub struct Redeeming {
 impl FromRef<AppState> for Redeeming {
     fn from_ref(state: &AppState) -> Self {
         Self {
-            config: state.config.clone(),
-            sessions: state.sessions.clone(),
-            tokens: state.tokens.clone(),
-            rate_limits: state.rate_limits.clone(),
-            audit: state.audit.clone(),
+            config: state.0.config.clone(),
+            sessions: state.0.sessions.clone(),
+            tokens: state.0.tokens.clone(),
+            rate_limits: state.0.rate_limits.clone(),
+            audit: state.0.audit.clone(),
         }
     }
 }
@@ -172,11 +204,11 @@ pub struct Handoff {
 impl FromRef<AppState> for Handoff {
     fn from_ref(state: &AppState) -> Self {
         Self {
-            config: state.config.clone(),
-            sessions: state.sessions.clone(),
-            waiting: state.waiting.clone(),
-            cookies: state.cookies,
-            sign_out: state.sign_out.clone(),
+            config: state.0.config.clone(),
+            sessions: state.0.sessions.clone(),
+            waiting: state.0.waiting.clone(),
+            cookies: state.0.cookies,
+            sign_out: state.0.sign_out.clone(),
         }
     }
 }
@@ -250,7 +282,7 @@ impl AppState {
             closing.clone(),
         );
         let rate_limits = RateLimits::new(settings.rate_limit);
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             transactions,
             waiting,
             watching: Watching::new(sessions.clone(), closing.clone(), &metrics),
@@ -267,37 +299,37 @@ impl AppState {
             assets,
             metrics,
             audit,
-        })
+        })))
     }
 
     /// What is counted here.
     #[must_use]
-    pub const fn metrics(&self) -> &Metrics {
-        &self.metrics
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// The audit log.
     #[must_use]
-    pub const fn audit(&self) -> &Audit {
-        &self.audit
+    pub fn audit(&self) -> &Audit {
+        &self.0.audit
     }
 
     /// The sessions, over the store with its deadlines.
     #[must_use]
-    pub const fn sessions(&self) -> &Sessions {
-        &self.sessions
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
     }
 
     /// The end of the process: whoever runs it says when.
     #[must_use]
-    pub const fn closing(&self) -> &Closing {
-        &self.closing
+    pub fn closing(&self) -> &Closing {
+        &self.0.closing
     }
 
     /// Fetches the provider's metadata and keys ahead of the first login. A provider that is
     /// down keeps nobody from starting: the first request tries again.
     pub async fn warm_up(self) {
-        if let Err(error) = self.provider.ready().await {
+        if let Err(error) = self.0.provider.ready().await {
             tracing::warn!(
                 error = crate::error::causes(&error),
                 "the provider is not ready yet"

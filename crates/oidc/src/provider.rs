@@ -34,9 +34,11 @@ pub struct ProviderSettings {
     pub clock_skew: ClockSkew,
 }
 
-/// A configured provider. Cheap to clone; clones share caches and connections.
+/// A configured provider. One pointer to clone; clones share caches and connections.
 #[derive(Clone)]
-pub struct Provider {
+pub struct Provider(pub(crate) Arc<Parts>);
+
+pub(crate) struct Parts {
     pub(crate) settings: Arc<ProviderSettings>,
     pub(crate) http: HttpClient,
     pub(crate) clock: Arc<dyn Clock>,
@@ -61,14 +63,14 @@ impl Provider {
             Arc::clone(&clock),
             Arc::clone(&random),
         );
-        Self {
+        Self(Arc::new(Parts {
             settings: Arc::new(settings),
             http,
             clock,
             random,
             keys: SigningKeys::new(discovery.clone()),
             discovery,
-        }
+        }))
     }
 
     /// The provider's metadata; see [`Discovery::metadata`].
@@ -76,7 +78,7 @@ impl Provider {
     /// # Errors
     /// When none can be had.
     pub async fn metadata(&self) -> Result<Arc<Metadata>, DiscoveryError> {
-        self.discovery.metadata().await
+        self.0.discovery.metadata().await
     }
 
     /// Whether logins can work now: metadata and signing keys are at hand.
@@ -84,14 +86,14 @@ impl Provider {
     /// # Errors
     /// When one of them cannot be had.
     pub async fn ready(&self) -> Result<(), DiscoveryError> {
-        self.discovery.metadata().await?;
-        self.keys.ready().await
+        self.0.discovery.metadata().await?;
+        self.0.keys.ready().await
     }
 
     /// This relying party's name at the provider.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
-        &self.settings.client_id
+        &self.0.settings.client_id
     }
 
     /// Begins an authorization request; finish it with [`AuthorizationRequest::build`].
@@ -102,36 +104,36 @@ impl Provider {
         redirect_uri: &'a Url,
         scope: &'a Scope,
     ) -> AuthorizationRequest<'a> {
-        AuthorizationRequest::new(metadata, &self.settings.client_id, redirect_uri, scope)
+        AuthorizationRequest::new(metadata, &self.0.settings.client_id, redirect_uri, scope)
     }
 
     /// The randomness that was passed in.
     #[must_use]
     pub fn random(&self) -> &dyn Random {
-        &*self.random
+        &*self.0.random
     }
 
     /// The time, from the clock that was passed in.
     #[must_use]
     pub fn now(&self) -> UnixTime {
-        self.clock.now()
+        self.0.clock.now()
     }
 
     /// A verifier of this client's ID tokens.
     #[must_use]
     pub fn id_token_verifier(&self) -> IdTokenVerifier {
-        IdTokenVerifier::new(self.keys.clone(), Arc::clone(&self.settings))
+        IdTokenVerifier::new(self.0.keys.clone(), Arc::clone(&self.0.settings))
     }
 
     /// A verifier of logout tokens for this client.
     #[must_use]
     pub fn logout_token_verifier(&self) -> LogoutTokenVerifier {
-        LogoutTokenVerifier::new(self.keys.clone(), Arc::clone(&self.settings))
+        LogoutTokenVerifier::new(self.0.keys.clone(), Arc::clone(&self.0.settings))
     }
 
     /// The cache of signing keys, for an [`crate::AccessTokenVerifier`].
     #[must_use]
     pub fn signing_keys(&self) -> SigningKeys {
-        self.keys.clone()
+        self.0.keys.clone()
     }
 }

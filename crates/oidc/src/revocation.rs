@@ -51,7 +51,7 @@ impl Provider {
         let request = self
             .revocation_request(endpoint.as_str(), &auth_type, refresh_token)
             .map_err(|_| RevocationError::Unacceptable("the request cannot be made".to_owned()))?;
-        let response = exchange(self.http.clone(), RequestKind::Revocation, request)
+        let response = exchange(self.0.http.clone(), RequestKind::Revocation, request)
             .await
             .map_err(TokenRequestError::from)?;
         if response.status().is_success() {
@@ -72,8 +72,8 @@ impl Provider {
         auth_type: &AuthType,
         refresh_token: &RefreshToken,
     ) -> Result<Request<Vec<u8>>, http::Error> {
-        let id = self.settings.client_id.as_str();
-        let secret = self.settings.client_secret.expose();
+        let id = self.0.settings.client_id.as_str();
+        let secret = self.0.settings.client_secret.expose();
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("token", refresh_token.expose())
             .append_pair("token_type_hint", "refresh_token");

@@ -131,13 +131,13 @@ impl Provider {
         requested_scope: &Scope,
     ) -> Result<TokenSet, TokenRequestError> {
         let metadata = self.metadata().await?;
-        let settings = &self.settings;
+        let settings = &self.0.settings;
         let client = token_client(&metadata, &settings.client_id, &settings.client_secret)?
             .set_redirect_uri(RedirectUrl::from_url(redirect_uri.clone()));
         let body = client
             .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()))
-            .request_async(&|request| exchange(self.http.clone(), RequestKind::Token, request))
+            .request_async(&|request| exchange(self.0.http.clone(), RequestKind::Token, request))
             .await?;
         self.token_set(body, requested_scope)
     }
@@ -174,7 +174,7 @@ impl Provider {
             .add_scopes(scopes(scope))
             .add_extra_param("audience", audience.as_str())
             .request_async(&|request| {
-                exchange(self.http.clone(), RequestKind::ClientCredentials, request)
+                exchange(self.0.http.clone(), RequestKind::ClientCredentials, request)
             })
             .await?;
         let mut token_set = self.token_set(body, scope.unwrap_or(&Scope::default()))?;
@@ -188,7 +188,7 @@ impl Provider {
         request: RefreshRequest<'_>,
     ) -> Result<TokenSet, TokenRequestError> {
         let metadata = self.metadata().await?;
-        let settings = &self.settings;
+        let settings = &self.0.settings;
         let client = token_client(&metadata, &settings.client_id, &settings.client_secret)?;
         let refresh_token = oauth2::RefreshToken::new(request.refresh_token.expose().to_owned());
         let mut refresh = client
@@ -199,7 +199,7 @@ impl Provider {
         }
         let body = refresh
             .request_async(&|http_request| {
-                let http = self.http.clone().within(request.time_limit);
+                let http = self.0.http.clone().within(request.time_limit);
                 exchange(http, RequestKind::Refresh, http_request)
             })
             .await?;
@@ -211,7 +211,7 @@ impl Provider {
         body: TokenResponseBody,
         requested: &Scope,
     ) -> Result<TokenSet, TokenRequestError> {
-        body.into_token_set(self.clock.now(), requested)
+        body.into_token_set(self.0.clock.now(), requested)
             .map_err(|reason| TokenRequestError::Unacceptable(reason.to_owned()))
     }
 }

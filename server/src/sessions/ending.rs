@@ -52,7 +52,7 @@ impl Sessions {
     /// # Errors
     /// If the store cannot answer.
     pub async fn held(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let stored = self.store.load_session(id).await?;
+        let stored = self.0.store.load_session(id).await?;
         let held = stored.and_then(|stored| self.open_session(&stored));
         Ok(held.map(|(session, _)| session))
     }
@@ -63,7 +63,7 @@ impl Sessions {
     /// # Errors
     /// If the store cannot answer.
     pub async fn was_obeyed(&self, ending: &Ending) -> Result<Option<bool>, StoreError> {
-        let Some(stored) = self.store.load_session(ending.id).await? else {
+        let Some(stored) = self.0.store.load_session(ending.id).await? else {
             return Ok(Some(false));
         };
         Ok(stored.ended.map(|note| note == ending.note))
@@ -77,6 +77,7 @@ impl Sessions {
         for cookie in page_cookies {
             let key = KeyHash::of(cookie);
             let found = self
+                .0
                 .store
                 .find(HandleKind::PageCookie, key, self.now())
                 .await?;
@@ -96,6 +97,7 @@ impl Sessions {
     pub async fn end_by(&self, ending: &Ending) -> Result<Option<Session>, StoreError> {
         let remember_until = self.now().saturating_add(REMEMBER_ENDED_SECONDS);
         let ended = self
+            .0
             .store
             .end_session(ending.id, &ending.note, remember_until)
             .await?;
@@ -123,7 +125,7 @@ impl Sessions {
             None => Ok(Vec::new()),
             Some(sid) => {
                 let key = provider_session_key(&session.issuer, sid);
-                self.store.sessions_of_provider_session(key).await
+                self.0.store.sessions_of_provider_session(key).await
             }
         }
     }
@@ -134,7 +136,7 @@ impl Sessions {
     /// If the store cannot answer.
     pub async fn of_same_subject(&self, session: &Session) -> Result<Vec<SessionId>, StoreError> {
         let key = subject_key(&session.issuer, &session.subject);
-        self.store.sessions_of_subject(key).await
+        self.0.store.sessions_of_subject(key).await
     }
 }
 

@@ -76,6 +76,7 @@ impl Sessions {
         let mut sealed = Vec::new();
         for value in values {
             let found = self
+                .0
                 .store
                 .find(kind, KeyHash::of(value), self.now())
                 .await?;
@@ -92,7 +93,7 @@ impl Sessions {
         kind: HandleKind,
         key: KeyHash,
     ) -> Result<Option<Standing>, StoreError> {
-        let Some((_, session)) = self.store.find(kind, key, self.now()).await? else {
+        let Some((_, session)) = self.0.store.find(kind, key, self.now()).await? else {
             return Ok(None);
         };
         Ok(Some(
@@ -107,7 +108,7 @@ impl Sessions {
     /// # Errors
     /// If the store cannot answer.
     pub async fn by_id(&self, id: SessionId) -> Result<Standing, StoreError> {
-        let stored = self.store.load_session(id).await?;
+        let stored = self.0.store.load_session(id).await?;
         Ok(
             stored.map_or(Standing::Ended(EndReason::Unknown), |stored| {
                 self.judge(&stored)
@@ -145,7 +146,7 @@ impl Sessions {
     /// When a session ends unless it is used again after now.
     pub(super) fn rolling_expiry(&self, session: &Session) -> i64 {
         self.now()
-            .saturating_add(self.lifetimes.rolling)
+            .saturating_add(self.0.lifetimes.rolling)
             .min(session.absolute_expiry)
     }
 
@@ -171,6 +172,7 @@ impl Sessions {
         }
         let sealed = self.seal_session(live.id, &live.session);
         let updated = self
+            .0
             .store
             .update_session(live.id, live.version, sealed, live.expires_at)
             .await?;
@@ -185,11 +187,11 @@ impl Sessions {
     /// Moves the rolling expiry when that gains enough to be worth a write.
     async fn prolong(&self, live: &mut LiveSession) -> Result<bool, StoreError> {
         let expires_at = self.rolling_expiry(&live.session);
-        let worth_it = (self.lifetimes.rolling / 24).min(3600);
+        let worth_it = (self.0.lifetimes.rolling / 24).min(3600);
         if expires_at - live.expires_at <= worth_it {
             return Ok(false);
         }
-        self.store.touch_session(live.id, expires_at).await?;
+        self.0.store.touch_session(live.id, expires_at).await?;
         live.expires_at = expires_at;
         Ok(true)
     }

@@ -29,15 +29,15 @@ impl Sessions {
         };
         let issued_at = token.issued_at().seconds();
         for _ in 0..ATTEMPTS {
-            if self.store.put_handle(self.mark(key, issued_at)).await? {
+            if self.0.store.put_handle(self.mark(key, issued_at)).await? {
                 return Ok(());
             }
-            let there = self.store.peek_handle(KIND, key).await?;
+            let there = self.0.store.peek_handle(KIND, key).await?;
             if there.is_some_and(|mark| instant(&mark) >= Some(issued_at)) {
                 return Ok(());
             }
             // The younger logout means more logins.
-            self.store.remove_handle(KIND, key).await?;
+            self.0.store.remove_handle(KIND, key).await?;
         }
         // Not as if it were noted: the provider sends it again after a 503.
         Err(StoreError::Unavailable(
@@ -57,11 +57,11 @@ impl Sessions {
         match token.ended() {
             Ended::Session { session_id, .. } => {
                 let key = provider_session_key(issuer, session_id);
-                self.store.sessions_of_provider_session(key).await
+                self.0.store.sessions_of_provider_session(key).await
             }
             Ended::AllSessionsOf(subject) => {
                 let key = subject_key(issuer, subject.as_str());
-                self.store.sessions_of_subject(key).await
+                self.0.store.sessions_of_subject(key).await
             }
         }
     }
@@ -100,7 +100,7 @@ impl Sessions {
     }
 
     async fn marked(&self, key: KeyHash) -> Result<Option<i64>, StoreError> {
-        let mark = self.store.peek_handle(KIND, key).await?;
+        let mark = self.0.store.peek_handle(KIND, key).await?;
         let valid = mark.filter(|mark| mark.expires_at > self.now());
         Ok(valid.as_ref().and_then(instant))
     }

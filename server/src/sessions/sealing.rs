@@ -12,7 +12,8 @@ impl Sessions {
     pub fn seal(&self, kind: HandleKind, key: KeyHash, payload: &impl Serialize) -> Vec<u8> {
         let payload = serde_json::to_vec(payload)
             .unwrap_or_else(|_| unreachable!("payloads have string keys and plain values"));
-        self.keys
+        self.0
+            .keys
             .seal(self.nonce(), &bound_to_handle(kind, key), &payload)
     }
 
@@ -24,14 +25,14 @@ impl Sessions {
         key: KeyHash,
         sealed: &[u8],
     ) -> Option<T> {
-        let opened = self.keys.open(&bound_to_handle(kind, key), sealed).ok()?;
+        let opened = self.0.keys.open(&bound_to_handle(kind, key), sealed).ok()?;
         serde_json::from_slice(&opened.plaintext).ok()
     }
 
     /// What a session holds, and whether an older secret sealed it; `None` if it is not ours
     /// (any more).
     pub(super) fn open_session(&self, stored: &StoredSession) -> Option<(Session, bool)> {
-        let opened = self.keys.open(&stored.id.0, &stored.sealed).ok()?;
+        let opened = self.0.keys.open(&stored.id.0, &stored.sealed).ok()?;
         let session = serde_json::from_slice(&opened.plaintext).ok()?;
         Some((session, opened.stale))
     }
@@ -39,12 +40,12 @@ impl Sessions {
     pub(super) fn seal_session(&self, id: SessionId, session: &Session) -> Vec<u8> {
         let payload = serde_json::to_vec(session)
             .unwrap_or_else(|_| unreachable!("a session has string keys and plain values"));
-        self.keys.seal(self.nonce(), &id.0, &payload)
+        self.0.keys.seal(self.nonce(), &id.0, &payload)
     }
 
     fn nonce(&self) -> [u8; 12] {
         let mut nonce = [0; 12];
-        self.random.fill(&mut nonce);
+        self.0.random.fill(&mut nonce);
         nonce
     }
 }
