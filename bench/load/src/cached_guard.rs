@@ -1,6 +1,7 @@
 //! `bench-load cached-guard`: what a cache of verified access tokens would bring to a resource
-//! server. An experiment, and no part of the product: between two verifications it believes a
-//! token whose key the provider has withdrawn meanwhile.
+//! server. An experiment, and no part of the product, which remembers signatures and judges the
+//! claims each time: this one believes a token whose key the provider has withdrawn until it
+//! expires.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -37,13 +38,13 @@ pub(crate) struct Arguments {
     audience: String,
 }
 
-/// Three routes that answer the same: to anybody, to a token that is verified each time, and
-/// to one that was verified before.
+/// Three routes that answer the same: to anybody, to a token that is judged each time, and to
+/// one that was judged before.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let router = Router::new()
         .route("/api/ping", get(async || Json(json!({"ping": "pong"}))))
-        .route("/api/pong", get(verified_now))
-        .route("/api/pong-cached", get(verified_before))
+        .route("/api/pong", get(judged_now))
+        .route("/api/pong-cached", get(judged_before))
         .with_state(Experiment::new(arguments)?);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port)).await?;
     remote_api::serve(listener, router, std::future::pending()).await;
@@ -145,11 +146,11 @@ impl FromRequestParts<Experiment> for Admitted {
     }
 }
 
-async fn verified_now(Authenticated(token): Authenticated) -> Json<Value> {
+async fn judged_now(Authenticated(token): Authenticated) -> Json<Value> {
     answer(&token)
 }
 
-async fn verified_before(Admitted(token): Admitted) -> Json<Value> {
+async fn judged_before(Admitted(token): Admitted) -> Json<Value> {
     answer(&token)
 }
 

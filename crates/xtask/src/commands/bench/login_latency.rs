@@ -3,7 +3,7 @@
 
 use super::Bench;
 use super::browser;
-use super::figure::Figure;
+use super::figure::{Figure, Unit};
 use super::peers;
 use super::samples::Samples;
 use crate::progress::Step;
@@ -47,6 +47,11 @@ pub(super) fn run(bench: &Bench<'_>, step: &Step) -> anyhow::Result<Vec<Figure>>
             figures.push(ours.percentile(name, percent, format!("{title}: p{percent}")));
         }
     }
+    figures.extend(floor(&ours));
+    figures.push(
+        ours.figure("runs", "runs of the script a sign-in", Unit::Count)
+            .at_most(1.0),
+    );
     match native {
         Ok(samples) => figures.extend([50, 90].map(|percent| {
             let title = format!("native st.login: redirect back → name shown, p{percent}");
@@ -58,6 +63,17 @@ pub(super) fn run(bench: &Bench<'_>, step: &Step) -> anyhow::Result<Vec<Figure>>
         )),
     }
     Ok(figures)
+}
+
+/// What any component costs: the part of a sign-in that is Streamlit's, whoever makes it.
+fn floor(samples: &Samples) -> [Figure; 3] {
+    let floor = |percent| {
+        let title =
+            format!("Streamlit's floor: a trivial component's value → its text, p{percent}");
+        samples.percentile("floor", percent, title)
+    };
+    let above = "redirect back → name shown, above that floor, p50".to_owned();
+    [floor(50), floor(90), samples.percentile("above", 50, above)]
 }
 
 fn totals(samples: &Samples) -> Vec<Figure> {
