@@ -43,6 +43,7 @@ if not getattr(back_channel, "benchmark_listens", False):
     back_channel.benchmark_listens = True  # type: ignore[attr-defined]
     back_channel.BackChannel._exchange = _noting  # type: ignore[method-assign]
 
+_note("run", time.time())
 session = auth0.login()
 if session is not None:
     st.write(f"Hello {session.user.name}")
