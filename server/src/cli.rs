@@ -20,7 +20,7 @@ use crate::closing::Closing;
 use crate::config::{Lookup, Problem, Settings, StoreLocation, parse_env_file};
 use crate::sessions::Sessions;
 use crate::state::{AppState, Outside};
-use crate::{development, open_files, operator_router, router, serve, telemetry, upkeep};
+use crate::{app, development, open_files, operator_router, serve, telemetry, upkeep};
 
 /// Sign-in for Streamlit apps, with Auth0 or any OpenID Connect provider.
 #[derive(Parser)]
@@ -180,7 +180,7 @@ async fn serve_companion(
     // With PORT=0 the system has chosen one.
     let address = listener.local_addr()?;
     tracing::info!("component-auth0 listening on {address}, reached as {base}");
-    serve::serve(listener, router(state), &closing).await?;
+    serve::serve(listener, app(state), &closing).await?;
     audit.flush().await;
     telemetry.end().await;
     Ok(Outcome::Done)

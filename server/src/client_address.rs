@@ -3,46 +3,34 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRef, FromRequestParts, Request};
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
 use http::request::Parts;
-use http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
 use crate::error::AppError;
-use crate::state::Config;
+use crate::request_id;
 
 /// The nearest address that is not a proxy of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-impl<S> FromRequestParts<S> for ClientAddress
-where
-    S: Send + Sync,
-    Config: FromRef<S>,
-{
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
-        let config = Config::from_ref(state);
-        let trusted = &config.trusted_proxies;
-        Ok(Self::from_parts(&parts.extensions, &parts.headers, trusted))
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, AppError> {
+        let request = request_id::current();
+        let outside = || AppError::Internal("a client is asked for outside of a request".into());
+        request.map(|request| request.client).ok_or_else(outside)
     }
 }
 
 impl ClientAddress {
-    /// The sender of this request.
+    /// The sender of a request with these headers that came from `peer`.
     #[must_use]
-    pub fn of(request: &Request, config: &Config) -> Self {
-        let trusted = &config.trusted_proxies;
-        Self::from_parts(request.extensions(), request.headers(), trusted)
-    }
-
-    fn from_parts(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
-        let peer = extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| {
-                info.0.ip().to_canonical()
-            });
+    pub fn of(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let peer = peer.map_or(localhost, |peer| peer.ip().to_canonical());
         Self(nearest(peer, headers, trusted))
     }
 }
@@ -59,6 +47,10 @@ pub fn network(address: IpAddr) -> IpAddr {
 
 fn nearest(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_ours = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    // Without proxies of ours nothing that is forwarded counts.
+    if trusted.is_empty() {
+        return peer;
+    }
     let mut nearest = peer;
     // As bytes: what a client wrote further left must not make the proxy's own words unreadable.
     let forwarded: Vec<&[u8]> = headers
@@ -158,9 +150,7 @@ mod tests {
         headers.insert("x-forwarded-for", HeaderValue::from_static("203.0.113.9"));
         for peer in ["10.0.0.1:1", "[::ffff:10.0.0.1]:1"] {
             let peer: SocketAddr = peer.parse().unwrap();
-            let mut extensions = Extensions::new();
-            extensions.insert(ConnectInfo(peer));
-            let client = ClientAddress::from_parts(&extensions, &headers, &trusted);
+            let client = ClientAddress::of(Some(peer), &headers, &trusted);
             assert_eq!(client.0.to_string(), "203.0.113.9", "{peer}");
         }
     }

@@ -4,6 +4,7 @@
 //! Where to look: a login's steps are the files of [`auth`], one route each; what a request
 //! must show to be heard is in [`requests`]; what leaves us is in `shared`.
 
+pub mod app;
 pub mod assets;
 pub mod audit;
 pub mod auth;
@@ -37,57 +38,32 @@ pub mod upkeep;
 pub mod user;
 pub mod values;
 
-use std::any::Any;
-use std::time::Duration;
-
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef as _, Request};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{FromRef as _, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{get, post};
 use shared::routes;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::assets::Assets;
+use crate::app::{App, limit_time, panicked};
 use crate::auth::callback;
-use crate::error::AppError;
-use crate::security_headers::SecurityHeaders;
 use crate::state::{AppState, Config};
 
-/// Above the long poll's hold and the provider's time-outs.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
-/// The largest honest body is an authorization response by form post.
-const LARGEST_BODY: usize = 64 * 1024;
-
 /// All routes with all their protections.
-pub fn router(state: AppState) -> Router {
+pub fn app(state: AppState) -> App {
     pages::start_renderer();
-    let config = Config::from_ref(&state);
-    let headers = SecurityHeaders::new(config.clone(), &Assets::from_ref(&state));
-    let probes = if publishes_metrics(&config) {
+    let probes = if publishes_metrics(&Config::from_ref(&state)) {
         operator_routes()
     } else {
         probes()
     };
-    browser_routes()
+    let routes = browser_routes()
         .merge(host_routes())
         .merge(probes)
         .fallback(pages::not_found)
-        .method_not_allowed_fallback(callback::method_not_allowed)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(from_fn_with_state(state.clone(), rate_limit::limit_rate))
-        .layer(from_fn_with_state(config, host::check_host))
-        .layer(from_fn(slow_bodies::limit_bodies))
-        .layer(from_fn(limit_time))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(pages::errors_as_pages))
-        .layer(from_fn_with_state(
-            headers,
-            security_headers::set_security_headers,
-        ))
-        .layer(from_fn_with_state(state.clone(), metrics::count_request))
-        .layer(from_fn_with_state(state.clone(), request_id::name_request))
-        .with_state(state)
+        .method_not_allowed_fallback(callback::method_not_allowed);
+    App::new(routes, state)
 }
 
 fn browser_routes() -> Router<AppState> {
@@ -148,7 +124,9 @@ fn host_routes() -> Router<AppState> {
 pub fn operator_router(state: AppState) -> Router {
     operator_routes()
         .fallback(pages::not_found)
-        .layer(from_fn(limit_time))
+        .layer(from_fn(|request: Request, next: Next| {
+            limit_time(next.run(request))
+        }))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(state)
 }
@@ -167,17 +145,4 @@ fn probes() -> Router<AppState> {
 /// for developers only, so that nobody publishes them by accident.
 fn publishes_metrics(config: &Config) -> bool {
     config.metrics_address.is_none() && config.base.is_loopback()
-}
-
-/// A neighbour that hangs holds a request no longer than this.
-async fn limit_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => AppError::request_timeout().into_response(),
-    }
-}
-
-/// A panic fails its one request; the payload stays in the log of the panic hook.
-fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
-    AppError::Internal("a handler panicked".into()).into_response()
 }

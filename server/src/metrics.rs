@@ -18,12 +18,13 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-pub use self::endpoint::{count_request, metrics};
+pub use self::endpoint::{Counting, metrics};
 use self::labels::{
     AuditEvent, Build, Limit, LoginFailure, LogoutBy, ProviderAnswer, ProviderRequest,
-    RefreshOutcome, Route, StatusClass, StoreFault, StoreOperation,
+    RefreshOutcome, StatusClass, StoreFault, StoreOperation,
 };
 use self::meters::{Neighbours, Requests, Sessions};
+use crate::request_id::Route;
 
 /// The counters of one companion. Cheap to clone.
 #[derive(Clone)]

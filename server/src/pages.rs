@@ -17,7 +17,7 @@ use futures::stream::{Stream, StreamExt as _, once};
 use http::{Request, StatusCode};
 use leptos::prelude::*;
 
-pub use self::error::{errors_as_pages, not_found};
+pub use self::error::{error_as_page, not_found, wants_a_page};
 pub use self::launcher::launcher;
 pub use self::sign_out::confirm_sign_out;
 pub use self::signed_in::signed_in;

@@ -17,26 +17,23 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{FromRef as _, FromRequestParts as _, Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::Request;
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 use hashlink::LruCache;
-use http::Method;
-use http::request::Parts;
+use http::{HeaderMap, Method};
 use session_store::SessionId;
 use sha2::{Digest as _, Sha256};
 use shared::routes;
 use tokio::time::Instant;
 
 use crate::client_address::{ClientAddress, network};
+use crate::config::Settings;
 use crate::error::AppError;
 use crate::requests::{is_document_navigation, is_of_foreign_page, is_prefetch};
-use crate::state::{AppState, Config};
 
 /// A frame asks several times while its person signs in.
 const POLLS_PER_LOGIN: NonZeroU32 = NonZeroU32::new(10).unwrap();
@@ -85,6 +82,27 @@ impl RateLimits {
                 warning: limiter(NonZeroU32::MIN),
             })
         }))
+    }
+
+    /// Counts a request of `client` against its budget for that route.
+    ///
+    /// # Errors
+    /// [`AppError::RateLimited`] when the budget is used up.
+    pub fn check(
+        &self,
+        request: &Request,
+        client: ClientAddress,
+        settings: &Settings,
+    ) -> Result<(), AppError> {
+        let Some(budgets) = &self.0 else {
+            return Ok(());
+        };
+        match budgets.of_path(request.uri().path()) {
+            Some(budget) if !will_be_refused(request, settings) => budget
+                .check(client.0)
+                .inspect_err(|_| budgets.warn_of_unknown_proxy(client.0, request.headers())),
+            _ => Ok(()),
+        }
     }
 
     /// Counts a redeem of the Streamlit session that knows `verifier`. One session that
@@ -148,8 +166,8 @@ impl Budgets {
 
     /// Behind a proxy that is not in `TRUSTED_PROXIES` all visitors are one client. Without
     /// this line its operator would only see people who cannot sign in.
-    fn warn_of_unknown_proxy(&self, client: IpAddr, parts: &Parts) {
-        let looks_forwarded = parts.headers.contains_key("x-forwarded-for");
+    fn warn_of_unknown_proxy(&self, client: IpAddr, headers: &HeaderMap) {
+        let looks_forwarded = headers.contains_key("x-forwarded-for");
         if looks_forwarded && is_internal(client) && self.warning.check_key(&0).is_ok() {
             tracing::warn!(
                 event = "rate_limit_of_a_proxy",
@@ -160,34 +178,9 @@ impl Budgets {
     }
 }
 
-/// Lets a request through if its client's budget for that route allows it.
-pub async fn limit_rate(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let RateLimits(budgets) = RateLimits::from_ref(&state);
-    let path = request.uri().path();
-    let Some((budgets, budget)) = budgets
-        .as_deref()
-        .and_then(|budgets| Some((budgets, budgets.of_path(path)?)))
-        .filter(|_| !will_be_refused(&request, &Config::from_ref(&state)))
-    else {
-        return next.run(request).await;
-    };
-    let (mut parts, body) = request.into_parts();
-    let client = match ClientAddress::from_request_parts(&mut parts, &state).await {
-        Ok(client) => client.0,
-        Err(error) => return error.into_response(),
-    };
-    match budget.check(client) {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(error) => {
-            budgets.warn_of_unknown_proxy(client, &parts);
-            error.into_response()
-        }
-    }
-}
-
 /// Whether the headers alone make the handler refuse it, before it looks at anything else.
 /// Clients that say neither `Origin` nor Fetch Metadata are no browsers, and are counted.
-fn will_be_refused(request: &Request, config: &Config) -> bool {
+fn will_be_refused(request: &Request, settings: &Settings) -> bool {
     let headers = request.headers();
     let is_navigation = match request.uri().path() {
         routes::LOGIN => request.method() != Method::POST,
@@ -197,7 +190,7 @@ fn will_be_refused(request: &Request, config: &Config) -> bool {
     if is_navigation {
         is_prefetch(headers) || !is_document_navigation(headers)
     } else {
-        is_of_foreign_page(headers, config.base.as_str())
+        is_of_foreign_page(headers, settings.base.as_str())
     }
 }
 

@@ -5,18 +5,20 @@
 //! anybody write into our logs and traces.
 
 use std::fmt;
-use std::sync::Arc;
+use std::net::SocketAddr;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderName, HeaderValue};
+use oidc::Random;
+use shared::routes;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use crate::client_address::ClientAddress;
-use crate::sessions::Sessions;
-use crate::state::Config;
+use crate::config::Settings;
 use crate::telemetry::TRACE;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,29 +29,93 @@ tokio::task_local! {
     static CURRENT: RequestContext;
 }
 
-/// The name. Ours: one that a client sends is not taken over.
-#[derive(Clone)]
-pub struct RequestId(Arc<str>);
+/// The name: nine random bytes. Ours: one that a client sends is not taken over.
+#[derive(Clone, Copy)]
+pub struct RequestId([u8; 12]);
 
-impl fmt::Display for RequestId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+impl RequestId {
+    fn new(random: &dyn Random) -> Self {
+        let mut bytes = [0; 9];
+        random.fill(&mut bytes);
+        let mut text = [b'-'; 12];
+        // Nine bytes are twelve characters.
+        let _ = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text);
+        Self(text)
     }
 }
 
-/// What the audit log says of the request that an event happened in.
-#[derive(Clone)]
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(str::from_utf8(&self.0).unwrap_or_default())
+    }
+}
+
+/// One of our own routes, with its placeholders: never what somebody asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Route(&'static str);
+
+impl Route {
+    /// All of them, as the router has them.
+    const ALL: [&'static str; 24] = [
+        routes::LAUNCHER,
+        routes::SIGNED_IN,
+        routes::SIGNED_OUT,
+        routes::COMPONENT,
+        "/streamlit/",
+        routes::HERO,
+        Self::FILE,
+        routes::LOGIN,
+        routes::CALLBACK,
+        routes::HANDOFF,
+        routes::TICKET,
+        routes::WATCH,
+        routes::ME,
+        routes::LOGOUT,
+        routes::PONG,
+        routes::PING,
+        routes::REDEEM,
+        routes::TOKEN,
+        routes::SESSION,
+        routes::REVOKE,
+        routes::BACKCHANNEL_LOGOUT,
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ];
+    const FILE: &'static str = "/static/{file}";
+
+    /// Before the router has looked, since its answer to a request comes too late for a log.
+    fn of(path: &str) -> Self {
+        let file = path.strip_prefix("/static/");
+        if file.is_some_and(|file| !file.is_empty() && !file.contains('/')) {
+            return Self(Self::FILE);
+        }
+        let known = Self::ALL.into_iter().find(|route| *route == path);
+        Self(known.unwrap_or("unmatched"))
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// What is known of a request from its first moment on.
+#[derive(Clone, Copy)]
 pub struct RequestContext {
     /// Its name.
     pub id: RequestId,
     /// Whose it is.
     pub client: ClientAddress,
+    /// What it asks for.
+    pub route: Route,
 }
 
 /// The request that this task works for; `None` in the upkeep.
 #[must_use]
 pub fn current() -> Option<RequestContext> {
-    CURRENT.try_with(Clone::clone).ok()
+    CURRENT.try_with(|current| *current).ok()
 }
 
 /// Work that goes on in a task of its own, and still belongs to this request.
@@ -63,60 +129,92 @@ pub fn of_this_request<F: Future>(work: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Names the request, and logs it without its path, query, headers or body: secrets travel
-/// there, in a path by mistake. The route says which of our paths it was.
-pub async fn name_request(
-    State(sessions): State<Sessions>,
-    State(config): State<Config>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let id = RequestId(oidc::random_base64url::<9>(sessions.random()).into());
-    request.extensions_mut().insert(id.clone());
-    let context = RequestContext {
-        id: id.clone(),
-        client: ClientAddress::of(&request, &config),
-    };
-    let span = tracing::info_span!(
-        "request",
-        request_id = %id,
-        method = %request.method(),
-        route = route(&request),
-    );
-    let trace = span.in_scope(|| trace_span(&request, &id));
-    let answering = next.run(request).instrument(trace.clone());
-    let answering = CURRENT.scope(context, answering);
-    let mut response = answering.instrument(span.clone()).await;
-    let status = response.status().as_u16();
-    trace.record("http.response.status_code", status);
-    if response.status().is_server_error() {
-        trace.record("otel.status_code", "ERROR");
-    }
-    span.in_scope(|| tracing::debug!(status, "answered"));
-    if let Ok(value) = HeaderValue::try_from(&*id.0) {
-        response.headers_mut().insert(HEADER, value);
-    }
-    response
+/// A request with its name.
+pub(crate) struct NamedRequest {
+    /// What is known of it.
+    pub(crate) context: RequestContext,
+    span: Span,
+    trace: Span,
 }
 
-/// One of our own routes, with its placeholders: never what somebody asked for.
-pub(crate) fn route(request: &Request) -> &str {
-    let matched = request.extensions().get::<MatchedPath>();
-    matched.map_or("unmatched", MatchedPath::as_str)
+impl NamedRequest {
+    /// Names the request, and logs it without its path, query, headers or body: secrets travel
+    /// there, in a path by mistake. The route says which of our paths it was.
+    pub(crate) fn new(
+        request: &Request,
+        peer: Option<SocketAddr>,
+        settings: &Settings,
+        random: &dyn Random,
+    ) -> Self {
+        let context = RequestContext {
+            id: RequestId::new(random),
+            client: ClientAddress::of(peer, request.headers(), &settings.trusted_proxies),
+            route: Route::of(request.uri().path()),
+        };
+        let span = tracing::info_span!(
+            "request",
+            request_id = %context.id,
+            method = %request.method(),
+            route = context.route.as_str(),
+        );
+        let trace = span.in_scope(|| trace_span(request, &context));
+        Self {
+            context,
+            span,
+            trace,
+        }
+    }
+
+    /// The answer, which has the name in a header; what works at it knows the name.
+    pub(crate) async fn during(self, answering: impl Future<Output = Response>) -> Response {
+        let answering = answering.instrument(self.trace.clone());
+        let answering = CURRENT.scope(self.context, answering);
+        let mut response = answering.instrument(self.span.clone()).await;
+        let status = response.status().as_u16();
+        self.trace.record("http.response.status_code", status);
+        if response.status().is_server_error() {
+            self.trace.record("otel.status_code", "ERROR");
+        }
+        self.span.in_scope(|| tracing::debug!(status, "answered"));
+        if let Ok(value) = HeaderValue::from_bytes(&self.context.id.0) {
+            response.headers_mut().insert(HEADER, value);
+        }
+        response
+    }
 }
 
 /// What is exported of a request, where traces are: see [`crate::telemetry`].
-fn trace_span(request: &Request, id: &RequestId) -> Span {
-    let route = route(request);
+fn trace_span(request: &Request, context: &RequestContext) -> Span {
+    let route = context.route.as_str();
     tracing::debug_span!(
         target: TRACE,
         "request",
         otel.name = format!("{} {route}", request.method()),
         otel.kind = "server",
         otel.status_code = Empty,
-        request_id = %id,
+        request_id = %context.id,
         http.request.method = %request.method(),
         http.route = route,
         http.response.status_code = Empty,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_one_of_ours_whatever_is_asked_for() {
+        for (path, route) in [
+            (routes::ME, routes::ME),
+            ("/static/a.js", "/static/{file}"),
+            ("/static/", "unmatched"),
+            ("/static/a/b.js", "unmatched"),
+            ("/api/auth/me/", "unmatched"),
+            ("/API/PING", "unmatched"),
+            ("/secret-in-a-path", "unmatched"),
+        ] {
+            assert_eq!(Route::of(path).as_str(), route, "{path}");
+        }
+    }
 }

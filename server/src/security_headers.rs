@@ -3,8 +3,7 @@
 //! Only the component pages may be framed, and only by the configured origins; everything
 //! else by nobody (invariant 8). Nothing runs that is not a file of ours.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
@@ -20,6 +19,9 @@ use crate::state::Config;
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// Room for those of most answers, with its own and its name.
+const HEADERS: usize = 12;
 
 /// What an answer is, as far as a browser's protections go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +49,12 @@ fn surface(method: &Method, path: &str) -> Surface {
         _ if path.starts_with("/static/") => Surface::Asset,
         _ => Surface::Api,
     }
+}
+
+/// What was asked for, as far as the answer's headers depend on it.
+pub struct Asked {
+    surface: Surface,
+    origin: Option<HeaderValue>,
 }
 
 /// Header values that depend on the configuration, made once.
@@ -93,8 +101,32 @@ impl SecurityHeaders {
         }
     }
 
+    /// What of a request decides about its answer's headers.
+    #[must_use]
+    pub fn of_answer_to(&self, request: &Request) -> Asked {
+        Asked {
+            surface: surface(request.method(), request.uri().path()),
+            origin: request.headers().get(http::header::ORIGIN).cloned(),
+        }
+    }
+
+    /// Sets them.
+    pub fn set(&self, asked: Asked, response: &mut Response) {
+        let is_page = response
+            .headers()
+            .get(http::header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let surface = match asked.surface {
+            // An error drawn for a person, wherever it happens, is a page like any other.
+            Surface::Api | Surface::Asset if is_page => Surface::Page,
+            surface => surface,
+        };
+        self.apply(surface, asked.origin.as_ref(), response.headers_mut());
+    }
+
     fn apply(&self, surface: Surface, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         let fixed = HeaderValue::from_static;
+        headers.reserve(HEADERS);
         headers.insert(X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
         headers.insert(
             PERMISSIONS_POLICY,
@@ -170,26 +202,4 @@ fn leave_the_opener(headers: &mut HeaderMap) {
 fn value(text: &str) -> HeaderValue {
     HeaderValue::try_from(text)
         .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
-}
-
-/// Sets the headers of every answer.
-pub async fn set_security_headers(
-    State(policy): State<SecurityHeaders>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let by_path = surface(request.method(), request.uri().path());
-    let origin = request.headers().get(http::header::ORIGIN).cloned();
-    let mut response = next.run(request).await;
-    let is_page = response
-        .headers()
-        .get(http::header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    let surface = match by_path {
-        // An error drawn for a person, wherever it happens, is a page like any other.
-        Surface::Api | Surface::Asset if is_page => Surface::Page,
-        surface => surface,
-    };
-    policy.apply(surface, origin.as_ref(), response.headers_mut());
-    response
 }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
@@ -45,14 +47,39 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// At most one warning of full seats in this time.
 const WARNING_PAUSE: Duration = Duration::from_mins(1);
 
-/// Serves `router` until the process is to end; then requests under way, and the work that
+/// What is served.
+pub trait Application: Clone + Send + Sync + 'static {
+    /// The answer to a request that came from `peer`.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response> + Send;
+}
+
+/// Bare routes, such as the operator's.
+impl Application for Router {
+    async fn answer(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response {
+        // A router is always ready to be called.
+        match self.clone().call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// Serves `application` until the process is to end; then requests under way, and the work that
 /// outlives its request, are finished.
 ///
 /// # Errors
 /// None at present: trouble with one connection never ends the others.
-pub async fn serve(listener: TcpListener, router: Router, closing: &Closing) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    application: impl Application,
+    closing: &Closing,
+) -> io::Result<()> {
     let seats = Seats::new(open_files::most_connections());
-    serve_at_most(listener, router, closing, seats).await
+    serve_at_most(listener, application, closing, seats).await
 }
 
 /// The same with so many connections open at once; more wait in the system's queue until one
@@ -62,11 +89,11 @@ pub async fn serve(listener: TcpListener, router: Router, closing: &Closing) -> 
 /// As [`serve`].
 pub async fn serve_at_most(
     listener: TcpListener,
-    router: Router,
+    application: impl Application,
     closing: &Closing,
     mut seats: Seats,
 ) -> io::Result<()> {
-    let connections = Connections::new(router);
+    let connections = Connections::new(application);
     loop {
         let accepted = async {
             // Before the connection is accepted: one that cannot be served stays outside.
@@ -107,14 +134,14 @@ pub async fn serve_at_most(
 }
 
 /// Those that are open.
-struct Connections {
+struct Connections<A> {
     http: hyper::server::conn::http1::Builder,
     graceful: GracefulShutdown,
-    router: Router,
+    application: A,
 }
 
-impl Connections {
-    fn new(router: Router) -> Self {
+impl<A: Application> Connections<A> {
+    fn new(application: A) -> Self {
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(HEADER_READ_TIMEOUT)
@@ -126,15 +153,18 @@ impl Connections {
         Self {
             http,
             graceful: GracefulShutdown::new(),
-            router,
+            application,
         }
     }
 
     fn serve(&self, stream: TcpStream, peer: SocketAddr, seat: Option<OwnedSemaphorePermit>) {
         let stream = TokioIo::new(prepared(stream));
-        let connection = self
-            .http
-            .serve_connection(stream, service(&self.router, peer));
+        let application = self.application.clone();
+        let service = service_fn(move |request| {
+            let application = application.clone();
+            async move { Ok::<_, Infallible>(application.answer(request, peer).await) }
+        });
+        let connection = self.http.serve_connection(stream, service);
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -213,21 +243,4 @@ fn limit_unread(stream: &TcpStream) -> io::Result<()> {
 fn limit_unread(_stream: &TcpStream) -> io::Result<()> {
     let _ = UNREAD_TIMEOUT;
     Ok(())
-}
-
-fn service(
-    router: &Router,
-    peer: SocketAddr,
-) -> impl hyper::service::Service<
-    Request<Incoming>,
-    Response = axum::response::Response,
-    Error = Infallible,
-    Future: Send,
-> + use<> {
-    let router = router.clone();
-    hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        // A router is always ready to be called.
-        router.clone().call(request)
-    })
 }

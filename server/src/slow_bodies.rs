@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -20,26 +19,40 @@ use crate::error::AppError;
 /// A request's whole body arrives within this, from the end of its headers on.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Ends a request whose body is late with 408. Where the body is not read to its end, the
-/// connection ends after the answer, and the answer says so: no client should send its next
-/// request there (RFC 9112 §9.6).
-pub async fn limit_bodies(request: Request, next: Next) -> Response {
-    if request.body().is_end_stream() {
-        return next.run(request).await;
+/// What becomes of a request's body; `None`: it has none.
+pub struct WatchedBody(Option<Arc<Progress>>);
+
+impl WatchedBody {
+    /// Gives the request a body that ends at its deadline.
+    #[must_use]
+    pub fn of(request: Request) -> (Request, Self) {
+        if request.body().is_end_stream() {
+            return (request, Self(None));
+        }
+        let progress = Arc::new(Progress::default());
+        let deadline = Instant::now() + BODY_TIMEOUT;
+        let timed = |body| Body::new(Timed::new(body, deadline, Arc::clone(&progress)));
+        (request.map(timed), Self(Some(progress)))
     }
-    let progress = Arc::new(Progress::default());
-    let deadline = Instant::now() + BODY_TIMEOUT;
-    let request = request.map(|body| Body::new(Timed::new(body, deadline, Arc::clone(&progress))));
-    let mut response = next.run(request).await;
-    if progress.is_late.load(Ordering::Relaxed) {
-        // Whoever read it could see only that it broke off.
-        response = AppError::request_timeout().into_response();
+
+    /// Makes the answer 408 where the body was late. Where it was not read to its end, the
+    /// connection ends after the answer, and the answer says so: no client should send its
+    /// next request there (RFC 9112 §9.6).
+    #[must_use]
+    pub fn end(self, mut response: Response) -> Response {
+        let Some(progress) = self.0 else {
+            return response;
+        };
+        if progress.is_late.load(Ordering::Relaxed) {
+            // Whoever read it could see only that it broke off.
+            response = AppError::request_timeout().into_response();
+        }
+        if !progress.has_ended.load(Ordering::Relaxed) {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
     }
-    if !progress.has_ended.load(Ordering::Relaxed) {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
-    response
 }
 
 #[derive(Default)]

@@ -1,16 +1,15 @@
-//! `GET /metrics`, and the layer that counts requests.
+//! `GET /metrics`, and what counts requests.
 
 use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 
 use super::Metrics;
-use super::labels::{Limit, Route, StatusClass};
+use super::labels::{Limit, StatusClass};
 use crate::auth::watch::Watching;
-use crate::request_id::route;
+use crate::request_id::Route;
 use crate::state::Handoff;
 
 /// Prometheus asks for this among others, and reads it.
@@ -30,37 +29,38 @@ pub async fn metrics(
     (headers, metrics.text()).into_response()
 }
 
-/// Counts each request, also those whose sender went away before the answer.
-pub async fn count_request(
-    State(metrics): State<Metrics>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut counting = Counting {
-        metrics,
-        route: Route(route(&request).to_owned()),
-        began: Instant::now(),
-        status: StatusClass::Aborted,
-    };
-    let response = next.run(request).await;
-    counting.status = StatusClass::of(response.status());
-    if response.status() == StatusCode::TOO_MANY_REQUESTS {
-        counting.metrics.limit_hit(Limit::Rate);
-    }
-    response
-}
-
-struct Counting {
-    metrics: Metrics,
+/// Counts a request, also one whose sender goes away before the answer.
+pub struct Counting<'a> {
+    metrics: &'a Metrics,
     route: Route,
     began: Instant,
     status: StatusClass,
 }
 
-impl Drop for Counting {
+impl<'a> Counting<'a> {
+    /// From now on.
+    #[must_use]
+    pub fn begin(metrics: &'a Metrics, route: Route) -> Self {
+        Self {
+            metrics,
+            route,
+            began: Instant::now(),
+            status: StatusClass::Aborted,
+        }
+    }
+
+    /// With this answer.
+    pub fn end(mut self, response: &Response) {
+        self.status = StatusClass::of(response.status());
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            self.metrics.limit_hit(Limit::Rate);
+        }
+    }
+}
+
+impl Drop for Counting<'_> {
     fn drop(&mut self) {
-        let route = std::mem::replace(&mut self.route, Route(String::new()));
-        self.metrics
-            .request_ended(route, self.began.elapsed(), self.status);
+        let took = self.began.elapsed();
+        self.metrics.request_ended(self.route, took, self.status);
     }
 }

@@ -9,6 +9,7 @@ use oidc::{RefreshError, RequestKind};
 use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
 
 use crate::error::AppError;
+use crate::request_id::Route;
 use shared::error::ErrorCode;
 
 /// A label with all its values.
@@ -329,14 +330,9 @@ label! {
     }
 }
 
-/// The path of one of our routes, with its placeholders, or `unmatched`: never a path that
-/// somebody asked for.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Route(pub(super) String);
-
 impl EncodeLabelSet for Route {
     fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        ("route", self.0.as_str()).encode(encoder.encode_label())
+        ("route", self.as_str()).encode(encoder.encode_label())
     }
 }
 

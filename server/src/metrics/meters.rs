@@ -13,8 +13,9 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{
     AuditEvent, Label, Limit, LoginFailure, LogoutBy, ProviderAnswer, ProviderRequest,
-    RefreshOutcome, Route, StatusClass, StoreFault, StoreOperation,
+    RefreshOutcome, StatusClass, StoreFault, StoreOperation,
 };
+use crate::request_id::Route;
 
 /// From an embedded store's 50 µs to past the deadline of a call.
 const STORE_SECONDS: [f64; 13] = [

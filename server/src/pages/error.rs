@@ -1,7 +1,5 @@
 //! Errors for people: the same answer that a program gets as JSON, drawn as a page.
 
-use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use leptos::prelude::*;
@@ -16,22 +14,17 @@ pub async fn not_found() -> AppError {
     AppError::refused(ErrorCode::NotFound, "There is no such page.")
 }
 
-/// Draws an error as a page where a person navigated; status and headers stay.
-pub async fn errors_as_pages(request: Request, next: Next) -> Response {
-    let for_a_person = wants_a_page(request.headers());
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let response = next.run(request).await;
+/// Draws an error as a page, for where a person navigated; status and headers stay.
+pub async fn error_as_page(response: Response, id: RequestId) -> Response {
     match response.extensions().get::<ErrorBody>() {
-        Some(body) if for_a_person => page_for(body.clone(), id, response).await,
-        _ => response,
+        Some(body) => page_for(body.clone(), id.to_string(), response).await,
+        None => response,
     }
 }
 
-fn wants_a_page(headers: &HeaderMap) -> bool {
+/// Whether a person navigates.
+#[must_use]
+pub fn wants_a_page(headers: &HeaderMap) -> bool {
     let accepts = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok());

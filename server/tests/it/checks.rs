@@ -17,6 +17,10 @@ use crate::harness::World;
 async fn ends_in_good_order(world: &World) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     world.state.closing().begin();
-    let served = serve(listener, world.app.clone(), world.state.closing());
+    let served = serve(
+        listener,
+        server::app(world.state.clone()),
+        world.state.closing(),
+    );
     served.await.unwrap();
 }

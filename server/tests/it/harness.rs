@@ -24,7 +24,7 @@ pub(crate) use self::jar::{Sender, Topology};
 pub(crate) use self::log::CapturedLog;
 pub(crate) use self::provider::SentTo;
 pub(crate) use self::size::sized;
-pub(crate) use self::world::{Exchange, STREAMLIT_ORIGIN, World, eventually};
+pub(crate) use self::world::{App, Exchange, STREAMLIT_ORIGIN, World, eventually};
 
 /// How a test makes the provider misbehave.
 pub(crate) type Fault = fn(&mut dev_tenant::FaultPlan);

@@ -202,7 +202,10 @@ async fn whoever_finds_no_seat_waits_until_another_leaves() {
     let world = World::new().await;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (app, closing) = (world.app.clone(), world.state.closing().clone());
+    let (app, closing) = (
+        server::app(world.state.clone()),
+        world.state.closing().clone(),
+    );
     let seats = Seats::new(2);
     let server = tokio::spawn(async move { serve_at_most(listener, app, &closing, seats).await });
     let began = tokio::time::Instant::now();

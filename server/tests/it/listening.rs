@@ -26,7 +26,10 @@ impl Listening {
     async fn start(world: &World) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (app, closing) = (world.app.clone(), world.state.closing().clone());
+        let (app, closing) = (
+            server::app(world.state.clone()),
+            world.state.closing().clone(),
+        );
         let server = tokio::spawn(async move { serve(listener, app, &closing).await });
         Self {
             address,
@@ -71,7 +74,7 @@ async fn whoever_is_in_the_queue_when_the_end_begins_is_served() {
     }
     let closing = world.state.closing().clone();
     closing.begin();
-    let app = world.app.clone();
+    let app = server::app(world.state.clone());
     let server = tokio::spawn(async move { serve(listener, app, &closing).await });
     for mut client in clients {
         // The rest of the request comes a little later.

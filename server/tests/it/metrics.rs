@@ -1,21 +1,28 @@
 //! `/metrics`: what it counts, who may read it, and that nothing from outside is in it.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
-use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
 use http::{Request, StatusCode};
 use server::upkeep;
-use tower::ServiceExt as _;
+use tower::{Service, ServiceExt as _};
 
 use crate::harness::{Answer, Handoff, Host, World, eventually};
+use crate::route_headers;
+
+/// The companion, or its operator's listener.
+trait Answers: Service<Request<Body>, Response = Response, Error = Infallible> {}
+
+impl<S: Service<Request<Body>, Response = Response, Error = Infallible>> Answers for S {}
 
 /// As Prometheus asks on the operator's listener: by address, without any header of ours.
-async fn scrape(app: Router, path: &str) -> Answer {
+async fn scrape(app: impl Answers, path: &str) -> Answer {
     ask(app, "10.1.2.3:9464", path).await
 }
 
-async fn ask(app: Router, host: &str, path: &str) -> Answer {
+async fn ask(app: impl Answers, host: &str, path: &str) -> Answer {
     let request = Request::get(path).header("host", host);
     let request = request.body(Body::empty()).unwrap();
     Answer::read(app.oneshot(request).await.unwrap()).await
@@ -207,6 +214,24 @@ async fn requests_are_counted_by_our_own_route_never_by_the_path_that_was_asked_
         world.count("http_requests_total{route=\"/static/{file}\",status=\"4xx\"}"),
         1
     );
+}
+
+// The names are told from the path, before the router looks: they must be the router's own.
+#[tokio::test]
+async fn every_route_is_counted_under_its_own_name() {
+    let world = World::new().await;
+    for path in route_headers::paths() {
+        world.browser().page_get(path).await;
+        let route = path.split_once('?').map_or(path, |(route, _)| route);
+        let route = match route {
+            file if file.starts_with("/static/") => "/static/{file}",
+            route => route,
+        };
+        let counted = format!("http_requests_total{{route=\"{route}\",");
+        let text = world.state.metrics().text();
+        assert!(text.contains(&counted), "{path}: {text}");
+        assert!(!text.contains("unmatched"), "{path}: {text}");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,6 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::{Method, Request, StatusCode, header};
@@ -18,7 +17,7 @@ use server::config::{Lookup, Settings};
 use tower::ServiceExt as _;
 use url::form_urlencoded;
 
-use crate::harness::{Answer, Call, CapturedLog, Handoff, Host, StoreFaults, World};
+use crate::harness::{Answer, App, Call, CapturedLog, Handoff, Host, StoreFaults, World};
 
 const LIMIT: &str = "5";
 const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
@@ -41,7 +40,7 @@ static PORT: AtomicU16 = AtomicU16::new(1024);
 /// Somebody at an address, with headers of their choice.
 #[derive(Clone)]
 struct Client {
-    app: Router,
+    app: App,
     peer: IpAddr,
     headers: Vec<(&'static str, String)>,
 }

@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::FromRef as _;
 use dev_tenant::APP_CLIENT_ID;
 use http::StatusCode;
@@ -16,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use crate::harness::{
-    Answer, Handoff, Host, Member, StoreFaults, World, crowd, eventually, unverified_claims,
+    Answer, App, Handoff, Host, Member, StoreFaults, World, crowd, eventually, unverified_claims,
 };
 
 /// Access tokens of five minutes, so that they are refreshed within a session.
@@ -400,7 +399,7 @@ async fn a_logout_token_counts_once_over_both_replicas() {
 }
 
 /// What a balancer sends requests to now.
-type Upstreams = Arc<Mutex<[Router; 2]>>;
+type Upstreams = Arc<Mutex<[App; 2]>>;
 
 /// Everybody asks again and again, until told to stop; answers how many asked, and the
 /// first that was not who they are.

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
+use crate::harness::App;
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, header};
 use serde_json::Value;
@@ -18,7 +18,7 @@ use super::world::{Exchange, World};
 /// Clones are the same browser: they share its cookies.
 #[derive(Clone)]
 pub(crate) struct Browser {
-    app: Router,
+    app: App,
     base: String,
     pub(crate) jar: Arc<Jar>,
     pub(crate) provider: ProviderWindow,

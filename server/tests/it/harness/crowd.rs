@@ -1,6 +1,6 @@
 //! Many people who are signed in, made without a login each: for tests of numbers.
 
-use axum::Router;
+use crate::harness::App;
 use axum::body::Body;
 use futures::{StreamExt as _, stream};
 use http::{Request, StatusCode, header};
@@ -58,7 +58,7 @@ fn session(subject: &str, absolute_expiry: i64) -> Session {
 
 impl Member {
     /// Asks this companion who is signed in.
-    pub(crate) async fn me(&self, app: &Router) -> Answer {
+    pub(crate) async fn me(&self, app: &App) -> Answer {
         let request = Request::get("/api/auth/me")
             .header(header::HOST, BASE.trim_start_matches("http://"))
             .header(header::COOKIE, format!("component-auth0={}", self.cookie))

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
+use crate::harness::App;
 use axum::body::Body;
 use http::{Request, header};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use super::world::{BASE, Exchange, STREAMLIT_ORIGIN, STREAMLIT_SECRET, World, s2
 /// Host of one Streamlit session, with that session's verifier.
 #[derive(Clone)]
 pub(crate) struct Host {
-    app: Router,
+    app: App,
     /// `Authorization` headers: one, in an honest host.
     pub(crate) authorization: Vec<String>,
     pub(crate) origin: String,

@@ -1,11 +1,13 @@
 //! One companion and its provider, and the clock that both go by.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dev_tenant::{
@@ -19,6 +21,7 @@ use session_store::{RedisStore, SessionStore, SqliteStore};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tower::util::BoxCloneSyncService;
 
 use super::answer::Answer;
 use super::browser::Browser;
@@ -32,11 +35,14 @@ pub(crate) const STREAMLIT_SECRET: &str = "the-credential-of-the-streamlit-hosts
 const AUTH0_SECRET: &str = "the-session-secret-of-the-companion-in-the-tests";
 const SCOPE: &str = "openid profile email offline_access read:messages read:chart read:export write:import write:solve";
 
+/// What a browser or host of the tests talks to: this companion, or one in another process.
+pub(crate) type App = BoxCloneSyncService<Request, Response, Infallible>;
+
 /// Everything of one test.
 pub(crate) struct World {
     pub(crate) tenant: DevTenant,
     pub(crate) clock: FakeClock,
-    pub(crate) app: Router,
+    pub(crate) app: App,
     /// Of the companion that serves `app`.
     pub(crate) state: AppState,
     pub(crate) base: String,
@@ -207,7 +213,7 @@ fn companion(
     store: Arc<dyn SessionStore>,
     clock: &FakeClock,
     random: &Arc<SeededRandom>,
-) -> (Router, AppState) {
+) -> (App, AppState) {
     let has_frontend = settings.contains_key("STATIC_DIR");
     let settings = Settings::parse(&Lookup::of(settings.clone()))
         .unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -225,7 +231,7 @@ fn companion(
         assets,
     };
     let state = AppState::new(settings, outside).unwrap();
-    (server::router(state.clone()), state)
+    (App::new(server::app(state.clone())), state)
 }
 
 pub(crate) fn s256(verifier: &str) -> String {

@@ -17,7 +17,7 @@ use test_redis::Options;
 
 use super::{Canaries, assert_exchange, every_flow, failing_logins, misplaced_secrets};
 use crate::commands::command;
-use crate::harness::World;
+use crate::harness::{App, World};
 
 const DEADLINE: Duration = Duration::from_mins(1);
 const REDIS_PASSWORD: &str = "canary-of-the-password-of-redis-0123456789";
@@ -141,7 +141,7 @@ async fn run(changes: &[(&str, &str)], further: &[(&'static str, &str)]) -> Stri
         .clock
         .advance(SystemClock.now().seconds() - world.clock.seconds());
     let process = Process::start(&world, changes);
-    world.app = forwarding_to(&process.address);
+    world.app = App::new(forwarding_to(&process.address));
     let mut canaries = Canaries::of(&world);
     for (name, value) in further {
         canaries.add(name, *value);

@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use http::{Method, Request, StatusCode, Uri};
 use oidc::{HttpClient, SystemRandom};
 use tower::ServiceExt as _;
 
-use crate::harness::{Answer, World};
+use crate::harness::{Answer, App, World};
 
 const COMPANION: &[(Method, &str)] = &[
     (Method::GET, "/api/auth/me"),
@@ -94,7 +93,7 @@ fn same(path: &str) -> Vec<String> {
 
 /// `None`: no client and no proxy can put it into a request line.
 async fn ask(
-    app: &Router,
+    app: &App,
     method: &Method,
     target: &str,
     headers: &[(&str, String)],
@@ -117,11 +116,7 @@ fn is_open(answer: &Answer) -> bool {
 }
 
 /// How many spellings were tried; each must lead nowhere.
-async fn assert_closed(
-    app: &Router,
-    routes: &[(Method, &str)],
-    headers: &[(&str, String)],
-) -> usize {
+async fn assert_closed(app: &App, routes: &[(Method, &str)], headers: &[(&str, String)]) -> usize {
     let mut tried = 0;
     for (method, path) in routes {
         for spelling in spellings(path) {
@@ -186,7 +181,7 @@ async fn nothing_is_open_at_the_remote_api_however_it_is_spelled() {
     let clock = Arc::new(world.clock.clone());
     let http = HttpClient::new().unwrap();
     let state = remote_api::AppState::new(&config, http, clock, Arc::new(SystemRandom));
-    let app = remote_api::router(state, &config);
+    let app = App::new(remote_api::router(state, &config));
     let open = ask(&app, &Method::GET, "/api/ping", &[]).await.unwrap();
     assert_eq!(open.status, StatusCode::OK);
     assert!(assert_closed(&app, REMOTE_API, &[]).await > 200);
