@@ -126,7 +126,8 @@ fn measured(samples: &[f64], unit: Unit) -> String {
 fn one_line(reason: &str) -> String {
     let mut lines = reason.lines().filter(|line| !line.trim().is_empty());
     let first = lines.next().unwrap_or_default();
-    let line = lines.find(|line| line.contains("Error: ")).unwrap_or(first);
+    let names_error = |line: &&str| line.to_ascii_lowercase().contains("error: ");
+    let line = lines.find(names_error).unwrap_or(first);
     line.replace('|', "/").chars().take(120).collect()
 }
 
@@ -164,6 +165,8 @@ mod tests {
         assert_eq!(cells(&figure)[3], "not measured");
         let figure = Figure::not_measured("x", "`program` ended with 1:\n\nError: no store\nx");
         assert_eq!(cells(&figure)[1], "(Error: no store)");
+        let figure = Figure::not_measured("x", "`pip` ended with 1:\nERROR: no network\nx");
+        assert_eq!(cells(&figure)[1], "(ERROR: no network)");
     }
 
     #[test]
