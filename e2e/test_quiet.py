@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Request
+    from playwright.sync_api import Request, Route
 
     from conftest import NewVisitor, StartStack
     from harness.visitor import Tab, Visitor
@@ -24,6 +24,29 @@ def test_idle_frame_makes_no_request(visitor: Visitor) -> None:
     # The listener does hear the frame when it asks.
     assert any(url.endswith("/api/auth/handoff") for url in visitor.evidence.requests)
     assert requests_while_idle(tab) == []
+
+
+def test_frame_asks_who_is_signed_in_while_its_program_is_on_its_way_and_only_once(
+    visitor: Visitor,
+) -> None:
+    asked: list[Request] = []
+    held: list[Route] = []
+
+    def hear(request: Request) -> None:
+        if request.url.endswith("/api/auth/ticket"):
+            asked.append(request)
+
+    visitor.context.on("request", hear)
+    visitor.context.route(
+        "**/*.wasm", lambda route: route.continue_() if asked else held.append(route)
+    )
+    tab = visitor.new_tab()
+    with tab.page.expect_request("**/api/auth/ticket"):
+        tab.open()
+    for program in held:
+        program.continue_()
+    tab.is_signed_out()
+    assert len(asked) == 1
 
 
 def test_session_that_reaches_its_end_signs_the_page_out_by_itself(

@@ -1,20 +1,69 @@
 // Tells Streamlit that the component is there, long before the WASM is (design §3, step 2),
-// and then starts the WASM. External, because the page's CSP forbids inline script.
+// asks who is signed in meanwhile, and starts the WASM. Written into the page, which the CSP
+// allows by its hash: a file of its own would be one more journey before the first word.
 //
 // It must not decide anything: the render message that comes early is kept as the event
-// that the browser made, and judged by the WASM (`frontend/src/streamlit.rs`).
+// that the browser made, and judged by the WASM (`frontend/src/streamlit.rs`). An answer that
+// came early is the WASM's only if it asks the very same.
 (() => {
   "use strict";
 
+  // It has begun: an inline script that is found in the page later is none of ours.
+  document.currentScript?.remove();
+
   // Streamlit's own protocol, nothing secret in it: the host's origin is not known yet.
-  const post = (type, fields) =>
+  const tell = (type, fields) =>
     window.parent.postMessage({ isStreamlitMessage: true, type, ...fields }, "*");
+
+  // The one way in which this frame asks its companion (`frontend/src/api.rs`): same origin,
+  // marked as the frame's, so that it is judged by the frame's cookie only (design §4). No
+  // route of the frame's redirects: a redirect is somebody else's answer.
+  const send = async (path, body, signal) => {
+    try {
+      const answer = await fetch(path, {
+        method: "POST",
+        headers: { "content-type": "application/json", "X-Component-Auth0": "frame" },
+        credentials: "same-origin",
+        cache: "no-store",
+        redirect: "error",
+        // Longer than the 8 s after which the host is told: a late answer is still welcome.
+        signal: signal ?? AbortSignal.timeout(30_000),
+        body,
+      });
+      return { status: answer.status, retryAfter: answer.headers.get("retry-after"), body: await answer.text() };
+    } catch {
+      return null;
+    }
+  };
+
+  // While the WASM is on its way: for an admitted page only, and once. A command comes first,
+  // and an answer that waited longer than this has a ticket that lapses soon.
+  const TICKET = "/api/auth/ticket";
+  const FRESH_MS = 20_000;
+  let asked = null;
+  const askEarly = ({ isTrusted, origin, data }) => {
+    const origins = document.querySelector("meta[name='component-auth0:origins']").content.split(" ");
+    const { challenge, command, known } = data.args ?? {};
+    if (asked || !isTrusted || !origins.includes(origin) || command || typeof challenge !== "string") return;
+    const known_ref = typeof known?.ref === "string" ? known.ref : undefined;
+    const body = JSON.stringify({ challenge, host_origin: origin, known_ref });
+    asked = { body, at: performance.now(), answer: send(TICKET, body) };
+  };
 
   const early = (window.componentAuth0 = { render: null });
   early.listener = (event) => {
-    if (event.source === window.parent && event.data?.type === "streamlit:render") early.render = event;
+    if (event.source !== window.parent || event.data?.type !== "streamlit:render") return;
+    early.render = event;
+    askEarly(event);
   };
   window.addEventListener("message", early.listener);
+
+  early.ask = (path, body, signal) => {
+    const known = path === TICKET && asked;
+    if (known) asked = {};
+    const same = known?.body === body && performance.now() - known.at < FRESH_MS;
+    return same ? known.answer : send(path, body, signal);
+  };
 
   // A turn among the frames of this browser that show one session (`frontend/src/turn.rs`):
   // resolves with what ends it. Where locks are refused or absent, and when `signal` says
@@ -29,7 +78,7 @@
     }
   };
 
-  post("streamlit:componentReady", { apiVersion: 1 });
+  tell("streamlit:componentReady", { apiVersion: 1 });
 
   // Nothing is measured before Streamlit shows the frame (it is display:none until ready):
   // the observer's first call comes with the first layout, so with the skeleton's height.
@@ -37,11 +86,11 @@
   let height = 0;
   new ResizeObserver(() => {
     const now = Math.ceil(page.getBoundingClientRect().height);
-    if (now > 0 && now !== height) post("streamlit:setFrameHeight", { height: (height = now) });
+    if (now > 0 && now !== height) tell("streamlit:setFrameHeight", { height: (height = now) });
   }).observe(page);
 
   // Both build routes (xtask, Trunk) name the hashed files in preload links.
-  const start = async () => {
+  document.addEventListener("DOMContentLoaded", async () => {
     const glue = document.querySelector("link[rel=modulepreload]");
     const wasm = document.querySelector('link[rel=preload][type="application/wasm"]');
     try {
@@ -52,7 +101,5 @@
       document.getElementById("component-auth0").dataset.state = "error";
       document.getElementById("start-failure").hidden = false;
     }
-  };
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-  else start();
+  });
 })();

@@ -1,21 +1,19 @@
-//! Typed requests to the companion. Same origin, marked as the frame's, so that they are
-//! judged by the frame's cookie only (design §4).
+//! Typed requests to the companion. `static/ready.js` sends them: same origin, marked as the
+//! frame's, so that they are judged by the frame's cookie only (design §4). It may have asked
+//! for the first ticket already, while this program was on its way.
 //!
 //! It must not retry, wait or decide: the state machine does.
 
-use gloo_net::http::Request;
-use js_sys::JSON;
+use js_sys::{Function, JSON, Promise};
 use shared::auth::{HandoffRequest, LogoutRequest, TicketRequest, WatchRequest};
 use shared::error::ErrorCode;
 use shared::routes;
-use wasm_bindgen::JsValue;
-use web_sys::{AbortSignal, RequestCache, RequestCredentials, RequestRedirect};
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::AbortSignal;
 
-use crate::adapters;
 use crate::login::{HandoffAnswer, LogoutAnswer, TicketAnswer, WatchAnswer};
-
-/// Longer than the 8 s after which the host is told: a late answer is still welcome.
-const REQUEST_TIMEOUT_MS: u32 = 30_000;
+use crate::{adapters, browser};
 
 /// A status with whatever JSON came along.
 struct Answer {
@@ -27,7 +25,7 @@ struct Answer {
 /// Who is signed in, and a ticket for the host.
 pub(crate) async fn ticket(request: &TicketRequest) -> TicketAnswer {
     let body = adapters::ticket_request(request);
-    let Some(answer) = post(routes::TICKET, &body, &timeout()).await else {
+    let Some(answer) = post(routes::TICKET, &body, None).await else {
         return TicketAnswer::Unreachable {
             retry_after_s: None,
         };
@@ -47,7 +45,7 @@ pub(crate) async fn ticket(request: &TicketRequest) -> TicketAnswer {
 /// The result of the login that this frame began.
 pub(crate) async fn handoff(request: &HandoffRequest, signal: &AbortSignal) -> HandoffAnswer {
     let body = adapters::handoff_request(request);
-    let Some(answer) = post(routes::HANDOFF, &body, signal).await else {
+    let Some(answer) = post(routes::HANDOFF, &body, Some(signal)).await else {
         return HandoffAnswer::Unreachable {
             retry_after_s: None,
         };
@@ -71,7 +69,7 @@ pub(crate) async fn handoff(request: &HandoffRequest, signal: &AbortSignal) -> H
 /// Held until the session ends.
 pub(crate) async fn watch(request: &WatchRequest, signal: &AbortSignal) -> WatchAnswer {
     let body = adapters::watch_request(request);
-    let Some(answer) = post(routes::WATCH, &body, signal).await else {
+    let Some(answer) = post(routes::WATCH, &body, Some(signal)).await else {
         return WatchAnswer::Unreachable;
     };
     let state = adapters::string(&answer.body, "state").unwrap_or_default();
@@ -88,7 +86,7 @@ pub(crate) async fn watch(request: &WatchRequest, signal: &AbortSignal) -> Watch
 /// Ends the session of this frame.
 pub(crate) async fn logout(request: &LogoutRequest) -> LogoutAnswer {
     let body = adapters::logout_request(request);
-    let Some(answer) = post(routes::LOGOUT, &body, &timeout()).await else {
+    let Some(answer) = post(routes::LOGOUT, &body, None).await else {
         return LogoutAnswer::Failed;
     };
     // Anybody on the way can answer 200: only the companion's own words confirm the end.
@@ -121,35 +119,26 @@ impl Answer {
     }
 }
 
-async fn post(path: &str, body: &JsValue, signal: &AbortSignal) -> Option<Answer> {
+/// Without a signal it is given up after half a minute.
+async fn post(path: &str, body: &JsValue, signal: Option<&AbortSignal>) -> Option<Answer> {
     let body = JSON::stringify(body).ok()?;
-    let response = Request::post(path)
-        .header(routes::CALLER_HEADER, routes::FRAME)
-        .header("content-type", "application/json")
-        .credentials(RequestCredentials::SameOrigin)
-        .cache(RequestCache::NoStore)
-        // No route of the frame's redirects: a redirect is somebody else's answer.
-        .redirect(RequestRedirect::Error)
-        .abort_signal(Some(signal))
-        .body(body)
-        .ok()?
-        .send()
-        .await
-        .ok()?;
-    let retry_after_s = response
-        .headers()
-        .get("retry-after")
-        .and_then(|seconds| seconds.trim().parse().ok());
-    let text = response.text().await.ok()?;
+    let ask: Function = browser::early("ask").dyn_into().ok()?;
+    let signal = signal.map_or(JsValue::UNDEFINED, JsValue::from);
+    let answer = ask.call3(&JsValue::NULL, &JsValue::from_str(path), &body, &signal);
+    let answer: Promise = answer.ok()?.dyn_into().ok()?;
+    let answer = JsFuture::from(answer).await.ok()?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a status of HTTP; `as` saturates"
+    )]
+    let status = adapters::field(&answer, "status").as_f64()? as u16;
     Some(Answer {
-        status: response.status(),
-        retry_after_s,
-        body: JSON::parse(&text).unwrap_or(JsValue::NULL),
+        status,
+        retry_after_s: adapters::string(&answer, "retryAfter")
+            .and_then(|seconds| seconds.trim().parse().ok()),
+        body: JSON::parse(&adapters::string(&answer, "body")?).unwrap_or(JsValue::NULL),
     })
-}
-
-fn timeout() -> AbortSignal {
-    AbortSignal::timeout_with_u32(REQUEST_TIMEOUT_MS)
 }
 
 /// The provider's page is navigated to: `javascript:` would run as this origin.

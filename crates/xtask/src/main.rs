@@ -54,6 +54,8 @@ enum Command {
     Dev(commands::dev::Arguments),
     /// Look for inputs that break a property, with libFuzzer
     Fuzz(commands::fuzz::Arguments),
+    /// Tell what each crate costs in the frontend's WASM
+    WasmSize,
     /// Run every check: formatting, lints, tests, browsers, packages, licences
     Test(commands::test::Arguments),
     /// Runner that Cargo calls for a wasm32 test binary
@@ -91,6 +93,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(arguments) => commands::bench::run(&context, &arguments),
         Command::Build(arguments) => commands::build::run(&context, &arguments),
         Command::Demo(arguments) => commands::demo::run(&context, &arguments),
+        Command::WasmSize => commands::wasm_size::run(&context),
         Command::Dev(arguments) => commands::dev::run(&context, &arguments),
         Command::Fuzz(arguments) => commands::fuzz::run(&context, &arguments),
         Command::Test(arguments) => commands::test::run(&context, &arguments),

@@ -6,3 +6,4 @@ pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod fuzz;
 pub(crate) mod test;
+pub(crate) mod wasm_size;

@@ -64,6 +64,14 @@ impl File {
     }
 }
 
+/// Bytes of these contents after the compression that is shipped.
+///
+/// # Errors
+/// When compression fails.
+pub(crate) fn compressed_len(contents: &[u8]) -> anyhow::Result<usize> {
+    Ok(brotli(contents)?.len())
+}
+
 /// `frontend.css` → `frontend-0123456789abcdef.css`.
 fn hashed_name(name: &str, contents: &[u8]) -> String {
     let hash = hex(&Sha256::digest(contents)[..HASH_BYTES]);

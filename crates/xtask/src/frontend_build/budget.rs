@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use super::assets::File;
 
-/// Half of the 2022 system's 131 KB, brotli'd: HTML, script, wasm and style.
-const BYTES: usize = 65_000;
-/// The 2022 system needed 13.
-const REQUESTS: usize = 5;
+/// HTML, script, wasm and style, brotli'd: what was reached, and a hundredth. The design
+/// allows 65,000; the 2022 system needed 131 KB.
+const BYTES: usize = 58_000;
+/// The design allows 5; the 2022 system needed 13.
+const REQUESTS: usize = 4;
 
 /// What one cold load costs.
 #[derive(Debug, PartialEq, Eq)]
@@ -121,15 +122,15 @@ mod tests {
 
     #[test]
     fn the_budget_holds_up_to_its_last_byte() {
-        cost(&[60_000, 5_000]).check().unwrap();
-        let error = cost(&[60_000, 5_001]).check().unwrap_err();
-        assert!(error.to_string().contains("65001 bytes"));
+        cost(&[50_000, 8_000]).check().unwrap();
+        let error = cost(&[50_000, 8_001]).check().unwrap_err();
+        assert!(error.to_string().contains("58001 bytes"));
     }
 
     #[test]
-    fn a_sixth_request_is_one_too_many() {
-        cost(&[1; 5]).check().unwrap();
-        assert!(cost(&[1; 6]).check().is_err());
+    fn a_fifth_request_is_one_too_many() {
+        cost(&[1; 4]).check().unwrap();
+        assert!(cost(&[1; 5]).check().is_err());
     }
 
     #[test]

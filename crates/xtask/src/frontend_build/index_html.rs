@@ -1,7 +1,7 @@
 //! Rewrites the pages of `frontend/` from what Trunk reads to what the companion serves.
 //!
-//! Trunk's own output needs an inline loader script; this one needs none, so the page's
-//! content security policy can forbid inline script altogether. Understands the few
+//! Trunk's own output needs an inline loader script of its own making; this one needs none,
+//! so no inline script is allowed but those of the source, by their hash. Understands the few
 //! asset links that these pages use and refuses all others: a link that was silently
 //! left as it is would be a broken page.
 
@@ -19,6 +19,8 @@ pub(crate) enum Asset {
     StyleSheet { source: String },
     /// A classic or module script; `attributes` are the tag's other ones.
     Script { source: String, attributes: String },
+    /// A script in the page itself; the companion puts its hash into the CSP.
+    Inline { source: String },
     /// The page's icon; `attributes` are the tag's other ones.
     Icon { source: String, attributes: String },
     /// A file that another tag names by its public URL.
@@ -32,6 +34,7 @@ impl Asset {
             Self::Rust => None,
             Self::StyleSheet { source }
             | Self::Script { source, .. }
+            | Self::Inline { source }
             | Self::Icon { source, .. }
             | Self::Copied { source } => Some(source),
         }
@@ -149,6 +152,9 @@ fn asset(tag: &Tag) -> anyhow::Result<Asset> {
             source: tag.required("href")?,
             attributes: tag.others(&["rel", "href"]),
         }),
+        ("link", Some("inline")) if tag.value("type") == Some("js") => Ok(Asset::Inline {
+            source: tag.required("href")?,
+        }),
         ("link", Some("copy-file")) => Ok(Asset::Copied {
             source: tag.required("href")?,
         }),
@@ -158,7 +164,7 @@ fn asset(tag: &Tag) -> anyhow::Result<Asset> {
         }),
         (name, rel) => bail!(
             "cargo xtask build does not understand <{name} data-trunk rel=\"{}\">: \
-             it knows rust, css, icon, copy-file and script",
+             it knows rust, css, icon, copy-file, inline (type js) and script",
             rel.unwrap_or_default()
         ),
     }
@@ -257,6 +263,7 @@ mod tests {
     <!-- a note with <link data-trunk rel="sass" href="no"> in it -->
     <meta name="component-auth0:origins" content="">
     <script data-trunk src="../static/ready.js" async></script>
+    <link data-trunk rel="inline" href="../static/early.js" type="js">
     <link data-trunk rel="rust" data-wasm-opt="z" />
     <link data-trunk rel='css' href=../static/frontend.css>
     <link rel="canonical" href="/streamlit">
@@ -274,6 +281,9 @@ mod tests {
                 &Asset::Script {
                     source: "../static/ready.js".to_owned(),
                     attributes: " async".to_owned()
+                },
+                &Asset::Inline {
+                    source: "../static/early.js".to_owned()
                 },
                 &Asset::Rust,
                 &Asset::StyleSheet {
@@ -294,7 +304,7 @@ mod tests {
             html,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n\
              <meta name=\"component-auth0:origins\" content=\"\">\n\
-             SCRIPT\nRUST\nCSS\n<link rel=\"canonical\" href=\"/streamlit\">\n</head>\n\
+             SCRIPT\nSCRIPT\nRUST\nCSS\n<link rel=\"canonical\" href=\"/streamlit\">\n</head>\n\
              <body data-state=\"loading\"></body>\n</html>\n"
         );
     }
@@ -307,8 +317,13 @@ mod tests {
 
     #[test]
     fn refuses_assets_that_it_does_not_understand() {
-        let error = Page::parse(&PAGE.replace("rel='css'", "rel='inline'")).unwrap_err();
-        assert!(error.to_string().contains("does not understand"));
+        for strange in ["rel='inline'", "rel='inline' type='css'", "rel='sass'"] {
+            let error = Page::parse(&PAGE.replace("rel='css'", strange)).unwrap_err();
+            assert!(
+                error.to_string().contains("does not understand"),
+                "{strange}"
+            );
+        }
     }
 
     #[test]
