@@ -17,6 +17,7 @@ mod redis_notices;
 mod redis_replicas;
 mod redis_tls;
 mod sessions;
+mod sqlite_cache;
 mod sqlite_disk;
 mod sqlite_faults;
 mod support;
