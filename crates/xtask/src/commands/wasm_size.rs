@@ -134,9 +134,8 @@ fn owner(name: &str) -> &str {
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let mut first = None;
     let mut rest = name;
-    let mut within_path = false;
     while let Some(start) = rest.find(is_word) {
-        within_path &= start == 2 && rest.starts_with("::");
+        let within_path = rest[..start].ends_with("::");
         let from = &rest[start..];
         let end = from.find(|letter| !is_word(letter)).unwrap_or(from.len());
         let (word, after) = from.split_at(end);
@@ -147,7 +146,6 @@ fn owner(name: &str) -> &str {
             }
             first = first.or(Some(word));
         }
-        within_path = after.starts_with("::");
         rest = after;
     }
     first.unwrap_or("(no crate)")
@@ -197,6 +195,10 @@ mod tests {
             (
                 "<dlmalloc[e24a27700634d609]::Dlmalloc<System>>::malloc",
                 "dlmalloc",
+            ),
+            (
+                "core::option::Option<T>::and_then::h7733ae2305c2d80f",
+                "core",
             ),
             ("main", "(no crate)"),
             ("", "(no crate)"),
