@@ -8,7 +8,7 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -71,7 +71,8 @@ impl App {
         let parts = &*self.0;
         let named = NamedRequest::new(&request, peer, &parts.config, parts.sessions.random());
         let context = named.context;
-        named.during(parts.counted(request, context)).await
+        // In place: what wraps it would move it, and it is large.
+        named.during(pin!(parts.counted(request, context))).await
     }
 }
 
@@ -81,7 +82,8 @@ impl Parts {
         let headers = self.headers.of_answer_to(&request);
         let for_a_person = pages::wants_a_page(request.headers());
         // A panic fails its one request; the payload stays in the log of the panic hook.
-        let answering = AssertUnwindSafe(limit_time(self.checked(request, context)));
+        let checked = pin!(self.checked(request, context));
+        let answering = AssertUnwindSafe(limit_time(checked));
         let mut response = match answering.catch_unwind().await {
             Ok(response) => response,
             Err(panic) => panicked(panic),
@@ -89,7 +91,7 @@ impl Parts {
         if for_a_person {
             response = pages::error_as_page(response, context.id).await;
         }
-        self.headers.set(headers, &mut response);
+        self.headers.set(&headers, &mut response);
         counting.end(&response);
         response
     }
@@ -122,8 +124,9 @@ impl Parts {
 
 /// A neighbour that hangs holds a request no longer than this. Most answers are there at once:
 /// there is a timer only for the others.
-pub(crate) async fn limit_time(answering: impl Future<Output = Response>) -> Response {
-    let mut answering = pin!(answering);
+pub(crate) async fn limit_time(
+    mut answering: Pin<&mut impl Future<Output = Response>>,
+) -> Response {
     if let Poll::Ready(response) = futures::poll!(answering.as_mut()) {
         return response;
     }

@@ -15,6 +15,7 @@ pub mod config;
 pub mod cookies;
 pub mod development;
 pub mod error;
+mod header_timer;
 pub mod health;
 pub mod host;
 pub mod metrics;
@@ -37,6 +38,8 @@ pub mod telemetry;
 pub mod upkeep;
 pub mod user;
 pub mod values;
+
+use std::pin::pin;
 
 use axum::Router;
 use axum::extract::{FromRef as _, Request};
@@ -124,8 +127,8 @@ fn host_routes() -> Router<AppState> {
 pub fn operator_router(state: AppState) -> Router {
     operator_routes()
         .fallback(pages::not_found)
-        .layer(from_fn(|request: Request, next: Next| {
-            limit_time(next.run(request))
+        .layer(from_fn(async |request: Request, next: Next| {
+            limit_time(pin!(next.run(request))).await
         }))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(state)

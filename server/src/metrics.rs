@@ -146,9 +146,9 @@ impl Metrics {
 
     /// A request of one of our routes ended.
     fn request_ended(&self, route: Route, took: Duration, status: StatusClass) {
-        let seconds = self.0.requests.seconds.get_or_create(&route);
-        seconds.observe(took.as_secs_f64());
-        self.0.requests.ended.get_or_create(&(route, status)).inc();
+        let requests = &self.0.requests;
+        requests.seconds(route).observe(took.as_secs_f64());
+        requests.ended(route, status).inc();
     }
 
     /// All of it, as text.

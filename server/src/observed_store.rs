@@ -16,7 +16,9 @@
 //! - `acquire_lease`: this holder's own next attempt prolongs it, others wait it out;
 //! - `notify`: subscribers also look for themselves.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -69,7 +71,13 @@ impl ObservedStore {
             "store call",
             operation = operation.as_str()
         );
-        let (result, fault) = match tokio::time::timeout(deadline, call.instrument(span)).await {
+        let mut call = pin!(call.instrument(span));
+        // An answer from memory is there at once, and needs no timer.
+        let answer = match futures::poll!(call.as_mut()) {
+            Poll::Ready(answer) => Ok(answer),
+            Poll::Pending => tokio::time::timeout(deadline, call).await,
+        };
+        let (result, fault) = match answer {
             Ok(Ok(answer)) => (Ok(answer), None),
             Ok(Err(error)) => {
                 let fault = match &error {

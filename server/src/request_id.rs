@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::pin::Pin;
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -52,11 +53,11 @@ impl fmt::Display for RequestId {
 
 /// One of our own routes, with its placeholders: never what somebody asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Route(&'static str);
+pub struct Route(usize);
 
 impl Route {
-    /// All of them, as the router has them.
-    const ALL: [&'static str; 24] = [
+    /// All of them, as the router has them, and what is none.
+    const NAMES: [&'static str; 25] = [
         routes::LAUNCHER,
         routes::SIGNED_IN,
         routes::SIGNED_OUT,
@@ -81,23 +82,33 @@ impl Route {
         "/healthz",
         "/readyz",
         "/metrics",
+        "unmatched",
     ];
+    /// How many there are.
+    pub const COUNT: usize = Self::NAMES.len();
     const FILE: &'static str = "/static/{file}";
 
     /// Before the router has looked, since its answer to a request comes too late for a log.
     fn of(path: &str) -> Self {
         let file = path.strip_prefix("/static/");
-        if file.is_some_and(|file| !file.is_empty() && !file.contains('/')) {
-            return Self(Self::FILE);
-        }
-        let known = Self::ALL.into_iter().find(|route| *route == path);
-        Self(known.unwrap_or("unmatched"))
+        let path = match file {
+            Some(file) if !file.is_empty() && !file.contains('/') => Self::FILE,
+            _ => path,
+        };
+        let known = Self::NAMES.iter().position(|route| *route == path);
+        Self(known.unwrap_or(Self::COUNT - 1))
+    }
+
+    /// Its place among all.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
     }
 
     /// As it is written.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        self.0
+        Self::NAMES[self.0]
     }
 }
 
@@ -157,7 +168,7 @@ impl NamedRequest {
             method = %request.method(),
             route = context.route.as_str(),
         );
-        let trace = span.in_scope(|| trace_span(request, &context));
+        let trace = trace_span(&span, request, &context);
         Self {
             context,
             span,
@@ -166,7 +177,10 @@ impl NamedRequest {
     }
 
     /// The answer, which has the name in a header; what works at it knows the name.
-    pub(crate) async fn during(self, answering: impl Future<Output = Response>) -> Response {
+    pub(crate) async fn during(
+        self,
+        answering: Pin<&mut impl Future<Output = Response>>,
+    ) -> Response {
         let answering = answering.instrument(self.trace.clone());
         let answering = CURRENT.scope(self.context, answering);
         let mut response = answering.instrument(self.span.clone()).await;
@@ -175,7 +189,7 @@ impl NamedRequest {
         if response.status().is_server_error() {
             self.trace.record("otel.status_code", "ERROR");
         }
-        self.span.in_scope(|| tracing::debug!(status, "answered"));
+        tracing::debug!(parent: &self.span, status, "answered");
         if let Ok(value) = HeaderValue::from_bytes(&self.context.id.0) {
             response.headers_mut().insert(HEADER, value);
         }
@@ -184,10 +198,11 @@ impl NamedRequest {
 }
 
 /// What is exported of a request, where traces are: see [`crate::telemetry`].
-fn trace_span(request: &Request, context: &RequestContext) -> Span {
+fn trace_span(parent: &Span, request: &Request, context: &RequestContext) -> Span {
     let route = context.route.as_str();
     tracing::debug_span!(
         target: TRACE,
+        parent: parent,
         "request",
         otel.name = format!("{} {route}", request.method()),
         otel.kind = "server",

@@ -111,7 +111,7 @@ impl SecurityHeaders {
     }
 
     /// Sets them.
-    pub fn set(&self, asked: Asked, response: &mut Response) {
+    pub fn set(&self, asked: &Asked, response: &mut Response) {
         let is_page = response
             .headers()
             .get(http::header::CONTENT_TYPE)

@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower::Service as _;
 
 use crate::closing::Closing;
+use crate::header_timer::HeaderTimer;
 use crate::open_files;
 
 /// A request's headers arrive within this, or the connection ends.
@@ -143,8 +144,7 @@ struct Connections<A> {
 impl<A: Application> Connections<A> {
     fn new(application: A) -> Self {
         let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(HEADER_READ_TIMEOUT)
+        http.header_read_timeout(HEADER_READ_TIMEOUT)
             .max_buf_size(LARGEST_HEADERS)
             // The buffer's limit alone lets larger headers pass where one read brings their
             // end.
@@ -164,7 +164,9 @@ impl<A: Application> Connections<A> {
             let application = application.clone();
             async move { Ok::<_, Infallible>(application.answer(request, peer).await) }
         });
-        let connection = self.http.serve_connection(stream, service);
+        let mut http = self.http.clone();
+        http.timer(HeaderTimer::default());
+        let connection = http.serve_connection(stream, service);
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -5,6 +5,7 @@
 #[cfg(feature = "otel")]
 mod otel;
 
+use std::io::IsTerminal as _;
 use std::panic::PanicHookInfo;
 
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
@@ -74,7 +75,10 @@ where
 {
     let filter = EnvFilter::try_new(lookup.value("RUST_LOG").unwrap_or("info"))
         .unwrap_or_else(|_| EnvFilter::new("info"));
-    let layer = fmt::layer().with_writer(std::io::stderr);
+    let layer = fmt::layer()
+        .with_writer(std::io::stderr)
+        // A file or a collector has no use for colours, and each request would pay for them.
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => layer.with_target(false).with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -86,14 +87,39 @@ impl Neighbours {
 
 /// What comes in, and what is turned away or lost.
 pub(super) struct Requests {
-    pub(super) seconds: Histograms<Route>,
-    pub(super) ended: Counters<(Route, StatusClass)>,
+    seconds: Histograms<Route>,
+    ended: Counters<(Route, StatusClass)>,
+    of_route: [OnceLock<OfRoute>; Route::COUNT],
     pub(super) limits_hit: Counters<Limit>,
     pub(super) audit_events: Counters<AuditEvent>,
     pub(super) audit_lines_dropped: Counter,
 }
 
+/// One route's, found once: to look them up by their labels takes a lock and a hash each.
+struct OfRoute {
+    seconds: Histogram,
+    ended: [OnceLock<Counter>; StatusClass::ALL.len()],
+}
+
 impl Requests {
+    /// How long requests of this route took.
+    pub(super) fn seconds(&self, route: Route) -> &Histogram {
+        &self.of_route(route).seconds
+    }
+
+    /// How many requests of this route ended so.
+    pub(super) fn ended(&self, route: Route, status: StatusClass) -> &Counter {
+        self.of_route(route).ended[status as usize]
+            .get_or_init(|| self.ended.get_or_create_owned(&(route, status)))
+    }
+
+    fn of_route(&self, route: Route) -> &OfRoute {
+        self.of_route[route.index()].get_or_init(|| OfRoute {
+            seconds: self.seconds.get_or_create_owned(&route),
+            ended: Default::default(),
+        })
+    }
+
     // A table: a line or two for each.
     #[rustfmt::skip]
     pub(super) fn new(to: &mut Registry) -> Self {
@@ -101,6 +127,7 @@ impl Requests {
             seconds: histograms(to, "http_request_duration", "Requests, by route",
                 || Histogram::new(HTTP_SECONDS)),
             ended: family(to, "http_requests", "Requests, by route and status"),
+            of_route: [const { OnceLock::new() }; Route::COUNT],
             limits_hit: counters(to, "limits_hit", "Requests and lines turned away by a limit"),
             audit_events: counters(to, "audit_events", "Events for the audit log"),
             audit_lines_dropped: counter(to, "audit_lines_dropped", "Lines of the audit log that were lost, since its sink failed or was too slow"),
