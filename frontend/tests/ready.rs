@@ -1,4 +1,5 @@
 //! `static/ready.js` sends the frame's requests, and knows what the wire types know.
+#![cfg(not(target_arch = "wasm32"))]
 
 use shared::routes;
 
