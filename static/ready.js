@@ -3,8 +3,8 @@
 // allows by its hash: a file of its own would be one more journey before the first word.
 //
 // It must not decide anything: the render message that comes early is kept as the event
-// that the browser made, and judged by the WASM (`frontend/src/streamlit.rs`). An answer that
-// came early is the WASM's only if it asks the very same.
+// that the browser made, and judged by the WASM (`frontend/src/streamlit.rs`). The answer to
+// the early question is the WASM's only if it asks the very same; all others it asks itself.
 (() => {
   "use strict";
 
@@ -15,55 +15,39 @@
   const tell = (type, fields) =>
     window.parent.postMessage({ isStreamlitMessage: true, type, ...fields }, "*");
 
-  // The one way in which this frame asks its companion (`frontend/src/api.rs`): same origin,
-  // marked as the frame's, so that it is judged by the frame's cookie only (design §4). No
-  // route of the frame's redirects: a redirect is somebody else's answer.
-  const send = async (path, body, signal) => {
-    try {
-      const answer = await fetch(path, {
-        method: "POST",
-        headers: { "content-type": "application/json", "X-Component-Auth0": "frame" },
-        credentials: "same-origin",
-        cache: "no-store",
-        redirect: "error",
-        // Longer than the 8 s after which the host is told: a late answer is still welcome.
-        signal: signal ?? AbortSignal.timeout(30_000),
-        body,
-      });
-      return { status: answer.status, retryAfter: answer.headers.get("retry-after"), body: await answer.text() };
-    } catch {
-      return null;
-    }
-  };
+  // As `frontend/src/api.rs` asks its companion: same origin, marked as the frame's, so that
+  // it is judged by the frame's cookie only (design §4), and no redirect is followed.
+  const ask = (body) =>
+    fetch("/api/auth/ticket", {
+      method: "POST",
+      headers: { "content-type": "application/json", "X-Component-Auth0": "frame" },
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "error",
+      signal: AbortSignal.timeout(30000),
+      body,
+    });
 
-  // While the WASM is on its way: for an admitted page only, and once. A command comes first,
-  // and an answer that waited longer than this has a ticket that lapses soon.
-  const TICKET = "/api/auth/ticket";
-  const FRESH_MS = 20_000;
-  let asked = null;
+  // Until the WASM is there and takes the listener away: for an admitted page only, and once.
+  // A command comes before any question.
+  const early = (window.componentAuth0 = { render: null });
   const askEarly = ({ isTrusted, origin, data }) => {
     const origins = document.querySelector("meta[name='component-auth0:origins']").content.split(" ");
     const { challenge, command, known } = data.args ?? {};
-    if (asked || !isTrusted || !origins.includes(origin) || command || typeof challenge !== "string") return;
+    if (early.asked || !isTrusted || !origins.includes(origin) || command || typeof challenge !== "string") return;
     const known_ref = typeof known?.ref === "string" ? known.ref : undefined;
     const body = JSON.stringify({ challenge, host_origin: origin, known_ref });
-    asked = { body, at: performance.now(), answer: send(TICKET, body) };
+    early.asked = { body, at: Date.now(), response: ask(body) };
+    // The WASM hears of a failure when it looks, and nobody else is to.
+    early.asked.response.catch(() => {});
   };
 
-  const early = (window.componentAuth0 = { render: null });
   early.listener = (event) => {
     if (event.source !== window.parent || event.data?.type !== "streamlit:render") return;
     early.render = event;
     askEarly(event);
   };
   window.addEventListener("message", early.listener);
-
-  early.ask = (path, body, signal) => {
-    const known = path === TICKET && asked;
-    if (known) asked = {};
-    const same = known?.body === body && performance.now() - known.at < FRESH_MS;
-    return same ? known.answer : send(path, body, signal);
-  };
 
   // A turn among the frames of this browser that show one session (`frontend/src/turn.rs`):
   // resolves with what ends it. Where locks are refused or absent, and when `signal` says

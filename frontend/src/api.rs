@@ -1,19 +1,23 @@
-//! Typed requests to the companion. `static/ready.js` sends them: same origin, marked as the
-//! frame's, so that they are judged by the frame's cookie only (design §4). It may have asked
-//! for the first ticket already, while this program was on its way.
+//! Typed requests to the companion. Same origin, marked as the frame's, so that they are
+//! judged by the frame's cookie only (design §4). The first ticket may have been asked for
+//! already, by `static/ready.js` while this program was on its way.
 //!
 //! It must not retry, wait or decide: the state machine does.
 
-use js_sys::{Function, JSON, Promise};
+use gloo_net::http::{Request, Response};
+use js_sys::{Date, JSON, JsString, Promise};
 use shared::auth::{HandoffRequest, LogoutRequest, TicketRequest, WatchRequest};
 use shared::error::ErrorCode;
 use shared::routes;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::AbortSignal;
+use web_sys::{AbortSignal, RequestCache, RequestCredentials, RequestRedirect};
 
-use crate::login::{HandoffAnswer, LogoutAnswer, TicketAnswer, WatchAnswer};
+use crate::login::{HandoffAnswer, LogoutAnswer, REQUEST_TIMEOUT_MS, TicketAnswer, WatchAnswer};
 use crate::{adapters, browser};
+
+/// An early question that is older is asked anew: the ticket in its answer lapses soon.
+const EARLY_IS_FRESH_MS: f64 = 20_000.0;
 
 /// A status with whatever JSON came along.
 struct Answer {
@@ -25,7 +29,7 @@ struct Answer {
 /// Who is signed in, and a ticket for the host.
 pub(crate) async fn ticket(request: &TicketRequest) -> TicketAnswer {
     let body = adapters::ticket_request(request);
-    let Some(answer) = post(routes::TICKET, &body, None).await else {
+    let Some(answer) = post(routes::TICKET, &body, &timeout()).await else {
         return TicketAnswer::Unreachable {
             retry_after_s: None,
         };
@@ -45,7 +49,7 @@ pub(crate) async fn ticket(request: &TicketRequest) -> TicketAnswer {
 /// The result of the login that this frame began.
 pub(crate) async fn handoff(request: &HandoffRequest, signal: &AbortSignal) -> HandoffAnswer {
     let body = adapters::handoff_request(request);
-    let Some(answer) = post(routes::HANDOFF, &body, Some(signal)).await else {
+    let Some(answer) = post(routes::HANDOFF, &body, signal).await else {
         return HandoffAnswer::Unreachable {
             retry_after_s: None,
         };
@@ -69,7 +73,7 @@ pub(crate) async fn handoff(request: &HandoffRequest, signal: &AbortSignal) -> H
 /// Held until the session ends.
 pub(crate) async fn watch(request: &WatchRequest, signal: &AbortSignal) -> WatchAnswer {
     let body = adapters::watch_request(request);
-    let Some(answer) = post(routes::WATCH, &body, Some(signal)).await else {
+    let Some(answer) = post(routes::WATCH, &body, signal).await else {
         return WatchAnswer::Unreachable;
     };
     let state = adapters::string(&answer.body, "state").unwrap_or_default();
@@ -86,7 +90,7 @@ pub(crate) async fn watch(request: &WatchRequest, signal: &AbortSignal) -> Watch
 /// Ends the session of this frame.
 pub(crate) async fn logout(request: &LogoutRequest) -> LogoutAnswer {
     let body = adapters::logout_request(request);
-    let Some(answer) = post(routes::LOGOUT, &body, None).await else {
+    let Some(answer) = post(routes::LOGOUT, &body, &timeout()).await else {
         return LogoutAnswer::Failed;
     };
     // Anybody on the way can answer 200: only the companion's own words confirm the end.
@@ -119,26 +123,54 @@ impl Answer {
     }
 }
 
-/// Without a signal it is given up after half a minute.
-async fn post(path: &str, body: &JsValue, signal: Option<&AbortSignal>) -> Option<Answer> {
+async fn post(path: &str, body: &JsValue, signal: &AbortSignal) -> Option<Answer> {
     let body = JSON::stringify(body).ok()?;
-    let ask: Function = browser::early("ask").dyn_into().ok()?;
-    let signal = signal.map_or(JsValue::UNDEFINED, JsValue::from);
-    let answer = ask.call3(&JsValue::NULL, &JsValue::from_str(path), &body, &signal);
-    let answer: Promise = answer.ok()?.dyn_into().ok()?;
-    let answer = JsFuture::from(answer).await.ok()?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a status of HTTP; `as` saturates"
-    )]
-    let status = adapters::field(&answer, "status").as_f64()? as u16;
+    let early = (path == routes::TICKET).then(|| asked_early(&body));
+    let response = if let Some(response) = early.flatten() {
+        let response = JsFuture::from(response).await.ok()?;
+        Response::from(response.dyn_into::<web_sys::Response>().ok()?)
+    } else {
+        Request::post(path)
+            .header(routes::CALLER_HEADER, routes::FRAME)
+            .header("content-type", "application/json")
+            .credentials(RequestCredentials::SameOrigin)
+            .cache(RequestCache::NoStore)
+            // No route of the frame's redirects: a redirect is somebody else's answer.
+            .redirect(RequestRedirect::Error)
+            .abort_signal(Some(signal))
+            .body(body)
+            .ok()?
+            .send()
+            .await
+            .ok()?
+    };
+    let retry_after_s = response
+        .headers()
+        .get("retry-after")
+        .and_then(|seconds| seconds.trim().parse().ok());
+    let text = response.text().await.ok()?;
     Some(Answer {
-        status,
-        retry_after_s: adapters::string(&answer, "retryAfter")
-            .and_then(|seconds| seconds.trim().parse().ok()),
-        body: JSON::parse(&adapters::string(&answer, "body")?).unwrap_or(JsValue::NULL),
+        status: response.status(),
+        retry_after_s,
+        body: JSON::parse(&text).unwrap_or(JsValue::NULL),
     })
+}
+
+fn timeout() -> AbortSignal {
+    AbortSignal::timeout_with_u32(REQUEST_TIMEOUT_MS)
+}
+
+/// The response to the question of `static/ready.js`, if it asked just now for the very same.
+/// Nobody gets it a second time: each later ticket is a new one.
+fn asked_early(body: &JsString) -> Option<Promise> {
+    let asked = browser::take_early("asked");
+    let age_ms = Date::now() - adapters::field(&asked, "at").as_f64()?;
+    let same = adapters::field(&asked, "body") == ***body;
+    if same && (0.0..EARLY_IS_FRESH_MS).contains(&age_ms) {
+        adapters::field(&asked, "response").dyn_into().ok()
+    } else {
+        None
+    }
 }
 
 /// The provider's page is navigated to: `javascript:` would run as this origin.

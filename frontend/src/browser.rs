@@ -6,6 +6,7 @@
 use std::pin::Pin;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
+use js_sys::Reflect;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Document, Window};
@@ -29,7 +30,19 @@ pub(crate) fn document() -> Option<Document> {
 
 /// What `static/ready.js` keeps under this name; undefined where that file is not.
 pub(crate) fn early(name: &str) -> JsValue {
-    field(&field(&window(), "componentAuth0"), name)
+    field(&kept_early(), name)
+}
+
+/// The same, and afterwards it is not there any more.
+pub(crate) fn take_early(name: &str) -> JsValue {
+    let taken = early(name);
+    // Where that file is not, there was nothing to take.
+    let _ = Reflect::set(&kept_early(), &JsValue::from_str(name), &JsValue::UNDEFINED);
+    taken
+}
+
+fn kept_early() -> JsValue {
+    field(&window(), "componentAuth0")
 }
 
 /// The circumstances that the state machine asks for.

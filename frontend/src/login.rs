@@ -22,6 +22,10 @@ use shared::component::{Args, Event};
 use crate::announcement::Announcement;
 use crate::handoff::Handoff;
 
+/// When a request is given up that the companion does not hold. Longer than the 8 s after
+/// which the host is told: a late answer is still welcome.
+pub const REQUEST_TIMEOUT_MS: u32 = 30_000;
+
 /// What happened.
 pub enum Input {
     /// A render message from an admitted origin.

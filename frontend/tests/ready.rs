@@ -1,15 +1,17 @@
-//! `static/ready.js` sends the frame's requests, and knows what the wire types know.
+//! `static/ready.js` asks for the first ticket as `src/api.rs` asks for the others.
 #![cfg(not(target_arch = "wasm32"))]
 
+use frontend::login::REQUEST_TIMEOUT_MS;
 use shared::routes;
 
 const READY: &str = include_str!("../../static/ready.js");
 
 #[test]
-fn the_script_of_the_page_marks_requests_and_asks_early_by_the_names_of_the_contract() {
+fn the_script_of_the_page_asks_early_as_the_program_asks() {
     for expected in [
         format!("\"{}\": \"{}\"", routes::CALLER_HEADER, routes::FRAME),
-        format!("TICKET = \"{}\"", routes::TICKET),
+        format!("fetch(\"{}\"", routes::TICKET),
+        format!("AbortSignal.timeout({REQUEST_TIMEOUT_MS})"),
         frontend::host_origins::META_SELECTOR.to_owned(),
     ] {
         assert!(READY.contains(&expected), "{expected}");

@@ -6,7 +6,7 @@ use super::assets::File;
 
 /// HTML, script, wasm and style, brotli'd: what was reached, and a hundredth. The design
 /// allows 65,000; the 2022 system needed 131 KB.
-const BYTES: usize = 58_000;
+const BYTES: usize = 60_600;
 /// The design allows 5; the 2022 system needed 13.
 const REQUESTS: usize = 4;
 
@@ -122,9 +122,9 @@ mod tests {
 
     #[test]
     fn the_budget_holds_up_to_its_last_byte() {
-        cost(&[50_000, 8_000]).check().unwrap();
-        let error = cost(&[50_000, 8_001]).check().unwrap_err();
-        assert!(error.to_string().contains("58001 bytes"));
+        cost(&[50_000, 10_600]).check().unwrap();
+        let error = cost(&[50_000, 10_601]).check().unwrap_err();
+        assert!(error.to_string().contains("60601 bytes"));
     }
 
     #[test]
