@@ -122,7 +122,9 @@ impl AccessTokenVerifier {
     ) -> Result<VerifiedAccessToken, VerificationError> {
         check_length(token).map_err(VerificationError::Invalid)?;
         let fingerprint = Fingerprint::of(token);
-        if let Some((claims, keys)) = self.recall(fingerprint).await? {
+        if let Some(fingerprint) = fingerprint
+            && let Some((claims, keys)) = self.recall(fingerprint).await?
+        {
             let judged = self.judge(claims, &keys, now);
             if judged.is_err() {
                 self.signed.forget(fingerprint);
@@ -131,8 +133,10 @@ impl AccessTokenVerifier {
         }
         let (claims, keys) = self.verify_signature(token).await?;
         let verified = self.judge(claims, &keys, now)?;
-        let claims = Arc::clone(&verified.claims);
-        self.signed.remember(fingerprint, &keys, claims);
+        if let Some(fingerprint) = fingerprint {
+            let claims = Arc::clone(&verified.claims);
+            self.signed.remember(fingerprint, &keys, claims);
+        }
         Ok(verified)
     }
 

@@ -17,6 +17,9 @@ use crate::{claims::Claims, jwks::KeySet};
 /// Only tokens that the provider signed and that are good now get in: a stranger cannot
 /// push anybody out.
 const CAPACITY: usize = 2_048;
+/// Bytes of a token that is remembered. Larger ones are rare, and their claims take several
+/// times as much.
+const LARGEST: usize = 4 * 1024;
 
 /// See the module. Cheap to clone; clones share it.
 #[derive(Clone, Default)]
@@ -32,8 +35,9 @@ struct OfKeySet {
 pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    pub(super) fn of(token: &str) -> Self {
-        Self(Sha256::digest(token).into())
+    /// `None`: too large to be remembered.
+    pub(super) fn of(token: &str) -> Option<Self> {
+        (token.len() <= LARGEST).then(|| Self(Sha256::digest(token).into()))
     }
 }
 
@@ -100,16 +104,20 @@ mod tests {
         Arc::new(KeySet::parse(json.as_bytes(), issuer).ok().unwrap())
     }
 
+    fn fingerprint(token: &str) -> Fingerprint {
+        Fingerprint::of(token).unwrap()
+    }
+
     fn claims() -> Arc<Claims> {
         Arc::new(Claims::new(Map::new()))
     }
 
     #[test]
     fn only_the_keys_that_signed_it_recall_a_token() {
-        let (signed, keys, token) = (SignedTokens::default(), key_set(), Fingerprint::of("a"));
+        let (signed, keys, token) = (SignedTokens::default(), key_set(), fingerprint("a"));
         signed.remember(token, &keys, claims());
         assert!(signed.recall(token, &keys).is_some());
-        assert!(signed.recall(Fingerprint::of("b"), &keys).is_none());
+        assert!(signed.recall(fingerprint("b"), &keys).is_none());
         let same_keys_of_another_fetch = key_set();
         assert!(signed.recall(token, &same_keys_of_another_fetch).is_none());
     }
@@ -117,23 +125,29 @@ mod tests {
     #[test]
     fn another_set_of_keys_begins_with_nothing() {
         let (signed, before, now) = (SignedTokens::default(), key_set(), key_set());
-        signed.remember(Fingerprint::of("a"), &before, claims());
-        signed.remember(Fingerprint::of("b"), &now, claims());
-        assert!(!signed.knows(Fingerprint::of("a")));
-        assert!(signed.recall(Fingerprint::of("b"), &now).is_some());
+        signed.remember(fingerprint("a"), &before, claims());
+        signed.remember(fingerprint("b"), &now, claims());
+        assert!(!signed.knows(fingerprint("a")));
+        assert!(signed.recall(fingerprint("b"), &now).is_some());
     }
 
     #[test]
     fn ten_thousand_clients_cost_a_bounded_table_and_the_silent_ones_go() {
         let (signed, keys) = (SignedTokens::default(), key_set());
         for number in 0..10_000 {
-            signed.remember(Fingerprint::of(&number.to_string()), &keys, claims());
+            signed.remember(fingerprint(&number.to_string()), &keys, claims());
         }
-        let known = |number: usize| signed.knows(Fingerprint::of(&number.to_string()));
+        let known = |number: usize| signed.knows(fingerprint(&number.to_string()));
         assert_eq!(
             (0..10_000).filter(|number| known(*number)).count(),
             CAPACITY
         );
         assert!(known(9_999) && !known(0));
+    }
+
+    #[test]
+    fn what_takes_much_room_is_not_remembered() {
+        assert!(Fingerprint::of(&"a".repeat(LARGEST)).is_some());
+        assert!(Fingerprint::of(&"a".repeat(LARGEST + 1)).is_none());
     }
 }
