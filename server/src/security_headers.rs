@@ -106,7 +106,11 @@ impl SecurityHeaders {
     pub fn of_answer_to(&self, request: &Request) -> Asked {
         Asked {
             surface: surface(request.method(), request.uri().path()),
-            origin: request.headers().get(http::header::ORIGIN).cloned(),
+            // A copy: a clone would keep the connection's whole buffer while a frame waits.
+            origin: request
+                .headers()
+                .get(http::header::ORIGIN)
+                .and_then(|origin| HeaderValue::from_bytes(origin.as_bytes()).ok()),
         }
     }
 

@@ -26,6 +26,7 @@ mod frontend;
 mod handoff;
 mod handoff_faults;
 mod headers;
+mod held_memory;
 mod hero;
 mod hostile_clients;
 mod injection;
