@@ -39,6 +39,8 @@ struct Kept {
     state: Option<FileState>,
     /// A commit of ours may have happened whose end we have not seen.
     committing: bool,
+    /// The file's state cannot be told here: nothing is kept any more.
+    is_off: bool,
     sessions: Bounded<SessionId, StoredSession>,
     handles: Bounded<(HandleKind, KeyHash), Handle>,
 }
@@ -69,6 +71,7 @@ impl ReadCache {
         Self(Mutex::new(Kept {
             state: None,
             committing: false,
+            is_off: false,
             sessions: Bounded::new(session_bytes),
             handles: Bounded::new(handle_bytes),
         }))
@@ -147,7 +150,7 @@ impl ReadCache {
         let mut kept = self.locked();
         if kept.state != Some(state) {
             let is_stale = kept.state.is_some_and(|ours| ours.is_after(&state));
-            if kept.committing || is_stale {
+            if kept.committing || kept.is_off || is_stale {
                 return None;
             }
             kept.begin_anew(Some(state));
@@ -185,6 +188,21 @@ impl Committing<'_> {
         } else {
             kept.begin_anew(after);
         }
+    }
+}
+
+impl Committing<'_> {
+    /// The commit changed rows, and the file seems to be as it was: what we read beside SQLite
+    /// is not what SQLite writes. Some network file systems do that; none of them is a place for
+    /// a database in WAL mode, and none shall make us answer with what is old.
+    pub(super) fn give_up(self) {
+        let mut kept = self.cache.locked();
+        if !std::mem::replace(&mut kept.is_off, true) {
+            tracing::warn!(
+                "the session file lies where its state cannot be watched: every read goes to SQLite"
+            );
+        }
+        kept.begin_anew(None);
     }
 }
 
@@ -350,6 +368,16 @@ mod tests {
             committing.settle(Touched::Nothing, Some(state(after)));
             assert!(!finds(&cache, state(after), 1));
         }
+    }
+
+    #[test]
+    fn where_the_state_cannot_be_told_nothing_is_kept_any_more() {
+        let cache = filled();
+        cache.about_to_commit(Some(state(1))).give_up();
+        assert!(!finds(&cache, state(1), 1));
+        let (key, of_1) = found(1);
+        cache.keep_found(state(1), COOKIE, key, &of_1);
+        assert!(!finds(&cache, state(1), 1));
     }
 
     #[test]

@@ -69,10 +69,18 @@ impl Workers {
         call(&self.writes, move |connection, opened| {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let rows_before = transaction.total_changes();
             let result = work(&transaction)?;
-            let committing = cache.about_to_commit(opened.state());
+            let has_changed = transaction.total_changes() != rows_before;
+            let before = opened.state();
+            let committing = cache.about_to_commit(before);
             transaction.commit()?;
-            committing.settle(touched, opened.state());
+            let after = opened.state();
+            if has_changed && before.is_some() && before == after {
+                committing.give_up();
+            } else {
+                committing.settle(touched, after);
+            }
             Ok(result)
         })
         .await
