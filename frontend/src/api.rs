@@ -17,7 +17,7 @@ use crate::login::{HandoffAnswer, LogoutAnswer, REQUEST_TIMEOUT_MS, TicketAnswer
 use crate::{adapters, browser};
 
 /// An early question that is older is asked anew: the ticket in its answer lapses soon.
-const EARLY_IS_FRESH_MS: f64 = 20_000.0;
+const EARLY_IS_FRESH_MS: f64 = 8_000.0;
 
 /// A status with whatever JSON came along.
 struct Answer {
@@ -125,8 +125,7 @@ impl Answer {
 
 async fn post(path: &str, body: &JsValue, signal: &AbortSignal) -> Option<Answer> {
     let body = JSON::stringify(body).ok()?;
-    let early = (path == routes::TICKET).then(|| asked_early(&body));
-    let response = if let Some(response) = early.flatten() {
+    let response = if let Some(response) = asked_early(&body) {
         let response = JsFuture::from(response).await.ok()?;
         Response::from(response.dyn_into::<web_sys::Response>().ok()?)
     } else {
@@ -161,7 +160,8 @@ fn timeout() -> AbortSignal {
 }
 
 /// The response to the question of `static/ready.js`, if it asked just now for the very same.
-/// Nobody gets it a second time: each later ticket is a new one.
+/// It is for the first request only, whatever that is: after a sign-out it tells of somebody who
+/// is gone, and each later ticket is a new one.
 fn asked_early(body: &JsString) -> Option<Promise> {
     let asked = browser::take_early("asked");
     let age_ms = Date::now() - adapters::field(&asked, "at").as_f64()?;

@@ -8,9 +8,12 @@
 
 use std::ops::Range;
 
-use anyhow::Context as _;
-use walrus::ir::Value;
-use walrus::{ConstExpr, Data, DataKind, FunctionKind, Module, ModuleConfig, RawCustomSection};
+use anyhow::{Context as _, ensure};
+use walrus::ir::{Instr, Value};
+use walrus::{
+    ConstExpr, Data, DataKind, FunctionId, FunctionKind, LocalFunction, Module, ModuleConfig,
+    RawCustomSection,
+};
 
 /// Functions that never return, with what they would say.
 const PANICS: [&str; 12] = [
@@ -45,7 +48,7 @@ pub(super) fn trimmed(program: &[u8]) -> anyhow::Result<Vec<u8>> {
         .generate_name_section(true)
         .parse(program)?;
     drop_streams(&mut module)?;
-    end_panics_at_once(&mut module);
+    end_panics_at_once(&mut module)?;
     blank_places(&mut module);
     walrus::passes::gc::run(&mut module);
     Ok(module.emit_wasm())
@@ -98,15 +101,39 @@ fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(usize::try_from(length).ok()?.checked_add(4)?)
 }
 
-fn end_panics_at_once(module: &mut Module) {
-    for function in module.funcs.iter_mut() {
-        let panics = function.name.as_deref().is_some_and(is_panic);
-        if let (true, FunctionKind::Local(local)) = (panics, &mut function.kind) {
+/// # Errors
+/// When a function that is believed never to return could: another toolchain has other names.
+fn end_panics_at_once(module: &mut Module) -> anyhow::Result<()> {
+    let panics: Vec<(FunctionId, String)> = module
+        .funcs
+        .iter()
+        .filter_map(|function| Some((function.id(), function.name.clone()?)))
+        .filter(|(_, name)| is_panic(name))
+        .collect();
+    ensure!(
+        !panics.is_empty(),
+        "no panicking function was found by its name"
+    );
+    for (id, name) in panics {
+        let results = module.types.results(module.funcs.get(id).ty());
+        let returns_nothing = results.is_empty();
+        if let FunctionKind::Local(local) = &mut module.funcs.get_mut(id).kind {
+            ensure!(
+                returns_nothing && ends_in_a_trap(local),
+                "{name} may return"
+            );
             let mut body = local.builder_mut().func_body();
             body.instrs_mut().clear();
             body.unreachable();
         }
     }
+    Ok(())
+}
+
+fn ends_in_a_trap(function: &LocalFunction) -> bool {
+    let body = function.block(function.entry_block());
+    let last = body.instrs.last();
+    matches!(last, Some((Instr::Unreachable(_), _)))
 }
 
 /// By the mangled name, without its hash.
@@ -196,6 +223,8 @@ fn start(data: &Data) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use walrus::FunctionBuilder;
+
     use super::*;
 
     /// One segment at 1,000 with these words, and after them a path.
@@ -236,6 +265,33 @@ mod tests {
                 "{words:?}"
             );
         }
+    }
+
+    fn with_a_panic(trap: bool) -> Module {
+        let mut module = Module::default();
+        let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+        builder.name("_ZN4core9panicking9panic_fmt17h0123456789abcdefE".to_owned());
+        let mut body = builder.func_body();
+        body.i32_const(7).drop();
+        if trap {
+            body.unreachable();
+        }
+        builder.finish(Vec::new(), &mut module.funcs);
+        module
+    }
+
+    #[test]
+    fn what_never_returns_is_but_a_trap() {
+        let mut module = with_a_panic(true);
+        end_panics_at_once(&mut module).unwrap();
+        let (_, function) = module.funcs.iter_local().next().unwrap();
+        assert_eq!(function.block(function.entry_block()).instrs.len(), 1);
+    }
+
+    #[test]
+    fn a_function_of_such_a_name_that_returns_stops_the_build() {
+        assert!(end_panics_at_once(&mut with_a_panic(false)).is_err());
+        assert!(end_panics_at_once(&mut Module::default()).is_err());
     }
 
     #[test]
