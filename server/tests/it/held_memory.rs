@@ -28,8 +28,10 @@ async fn a_frame_that_waits_keeps_nothing_of_its_request() {
     let world = World::new().await;
     let buffer = Arc::new(());
     let part = |text: String| {
-        let _buffer = Arc::clone(&buffer);
-        Bytes::from_owner(Part { text, _buffer })
+        Bytes::from_owner(Part {
+            text,
+            _buffer: Arc::clone(&buffer),
+        })
     };
     let value = |text: &str| HeaderValue::from_maybe_shared(part(text.into())).unwrap();
     let body = format!(r#"{{"verifier":"{}"}}"#, Handoff::new(&world).verifier);
