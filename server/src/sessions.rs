@@ -20,7 +20,10 @@ use session_store::{
 use shared::error::EndReason;
 
 pub use self::ending::Ending;
-pub use self::record::{CachedAccessToken, LiveSession, Session, Standing, reference};
+pub use self::record::{
+    CachedAccessToken, Content, Described, DescribedToken, LiveSession, Session, Shown, Standing,
+    reference,
+};
 use crate::closing::Closing;
 use crate::config::Lifetimes;
 use crate::cookies::Caller;

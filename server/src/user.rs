@@ -7,14 +7,28 @@ use shared::back_channel::User;
 use url::Url;
 
 use crate::config::is_loopback_host;
-use crate::sessions::Session;
+use crate::sessions::Content;
 
 /// The display form: what a browser may see.
 #[must_use]
-pub fn display(session: &Session) -> DisplayUser {
-    let claims = &session.claims;
+pub fn display(session: &impl Content) -> DisplayUser {
+    shown(session.claims(), session.subject())
+}
+
+/// The claims that the display form is made of.
+pub const DISPLAYED: [&str; 7] = [
+    "name",
+    "given_name",
+    "family_name",
+    "nickname",
+    "preferred_username",
+    "email",
+    "picture",
+];
+
+fn shown(claims: &Map<String, Value>, subject: &str) -> DisplayUser {
     DisplayUser {
-        name: name(claims, &session.subject),
+        name: name(claims, subject),
         email: text(claims, "email").map(str::to_owned),
         picture: picture(claims),
     }
@@ -22,17 +36,17 @@ pub fn display(session: &Session) -> DisplayUser {
 
 /// The whole of it, for the back channel.
 #[must_use]
-pub fn verified(session: &Session) -> User {
-    let display = display(session);
+pub fn verified(issuer: String, subject: String, claims: Map<String, Value>) -> User {
+    let display = shown(&claims, &subject);
     User {
-        sub: session.subject.clone(),
-        issuer: session.issuer.clone(),
+        sub: subject,
+        issuer,
         name: display.name,
         email: display.email,
         // Only the boolean counts: the string "true" is no statement (A17).
-        email_verified: session.claims.get("email_verified") == Some(&Value::Bool(true)),
+        email_verified: claims.get("email_verified") == Some(&Value::Bool(true)),
         picture: display.picture,
-        claims: session.claims.clone(),
+        claims,
     }
 }
 

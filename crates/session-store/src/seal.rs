@@ -40,6 +40,14 @@ pub struct Opened {
     pub stale: bool,
 }
 
+/// Result of [`KeyRing::open_in_place`].
+pub struct OpenedInPlace<'a> {
+    /// The payload.
+    pub plaintext: &'a [u8],
+    /// Sealed with an older secret: seal it anew when it is written next.
+    pub stale: bool,
+}
+
 /// The bytes are not ours, were changed, belong to another record, or their key is gone.
 /// Deliberately says no more: the cases must look alike to whoever sent them.
 #[derive(Debug, thiserror::Error)]
@@ -98,10 +106,30 @@ impl KeyRing {
     /// # Errors
     /// [`OpenError`] if it does not open, for whatever reason.
     pub fn open(&self, associated: &[u8], sealed: &[u8]) -> Result<Opened, OpenError> {
+        let mut sealed = sealed.to_vec();
+        let OpenedInPlace { plaintext, stale } = self.open_in_place(associated, &mut sealed)?;
+        let length = plaintext.len();
+        sealed.drain(..HEADER_LEN);
+        sealed.truncate(length);
+        Ok(Opened {
+            plaintext: sealed,
+            stale,
+        })
+    }
+
+    /// The same without a copy: the payload is where it was sealed.
+    ///
+    /// # Errors
+    /// [`OpenError`] if it does not open; nothing can be read from `sealed` then.
+    pub fn open_in_place<'a>(
+        &self,
+        associated: &[u8],
+        sealed: &'a mut [u8],
+    ) -> Result<OpenedInPlace<'a>, OpenError> {
         if sealed.len() < HEADER_LEN || sealed[0] != LAYOUT {
             return Err(OpenError);
         }
-        let (header, body) = sealed.split_at(HEADER_LEN);
+        let (header, body) = sealed.split_at_mut(HEADER_LEN);
         let (id, nonce) = header[1..].split_at(KEY_ID_LEN);
         let index = self
             .keys
@@ -109,15 +137,12 @@ impl KeyRing {
             .position(|key| key.id == *id)
             .ok_or(OpenError)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError)?;
-        let mut body = body.to_vec();
-        let length = self.keys[index]
+        let plaintext = self.keys[index]
             .key
-            .open_in_place(nonce, Aad::from(associated), &mut body)
-            .map_err(|_| OpenError)?
-            .len();
-        body.truncate(length);
-        Ok(Opened {
-            plaintext: body,
+            .open_in_place(nonce, Aad::from(associated), body)
+            .map_err(|_| OpenError)?;
+        Ok(OpenedInPlace {
+            plaintext,
             stale: index > 0,
         })
     }

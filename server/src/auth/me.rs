@@ -10,7 +10,7 @@ use shared::auth::{Me, MeUser};
 use crate::cookies::{self, Caller, CookiePolicy};
 use crate::error::AppError;
 use crate::requests::is_foreign_probe;
-use crate::sessions::{LiveSession, Sessions};
+use crate::sessions::{Content, LiveSession, Sessions, Shown};
 use crate::user::display;
 
 /// The display form of the person, plus the subject.
@@ -23,9 +23,9 @@ pub async fn me(
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
     let caller = Caller::of(&headers);
-    let (live, renewed) = signed_in(caller, &headers, &sessions, policy).await?;
+    let (live, renewed) = signed_in::<Shown>(caller, &headers, &sessions, policy).await?;
     let user = MeUser {
-        sub: live.session.subject.clone(),
+        sub: live.session.subject().to_owned(),
         display: display(&live.session),
     };
     let mut response = Json(Me {
@@ -34,7 +34,7 @@ pub async fn me(
     })
     .into_response();
     if let Some(id) = renewed {
-        let max_age = live.session.absolute_expiry - sessions.now();
+        let max_age = live.session.absolute_expiry() - sessions.now();
         cookies::append(response.headers_mut(), policy.session(caller, &id, max_age));
     }
     Ok(response)
@@ -44,16 +44,16 @@ pub async fn me(
 ///
 /// # Errors
 /// 401 when nobody is signed in, or a foreign page asks: it cannot tell the two apart.
-pub(super) async fn signed_in(
+pub(super) async fn signed_in<C: Content>(
     caller: Caller,
     headers: &HeaderMap,
     sessions: &Sessions,
     policy: CookiePolicy,
-) -> Result<(LiveSession, Option<String>), AppError> {
+) -> Result<(LiveSession<C>, Option<String>), AppError> {
     if is_foreign_probe(headers) {
         return Err(AppError::not_authenticated());
     }
     let ids = policy.session_ids(headers, caller);
-    let found = sessions.by_cookie(caller, &ids).await?;
+    let found = sessions.read_by_cookie(caller, &ids).await?;
     found.ok_or(AppError::not_authenticated())
 }

@@ -80,13 +80,15 @@ impl Redeeming {
         // Before the ticket is spent: if the provider is down, the host may try again.
         let (live, token) = self.tokens.fresh(*live, &Wish::any()).await?;
         let grant = self.grant_for_ticket(key, &live).await?;
+        let reference = live.reference();
+        let session = live.session;
         Ok(Redeemed {
             grant,
-            reference: live.reference(),
-            user: verified(&live.session),
+            reference,
+            roles: roles(&session.claims, self.config.roles_claim.as_deref()),
+            user: verified(session.issuer, session.subject, session.claims),
             scope: token.scope,
             permissions: token.permissions,
-            roles: roles(&live.session.claims, self.config.roles_claim.as_deref()),
             access_token: token.token,
             access_token_expires_at: token.expires_at,
             session_expires_at: live.expires_at,

@@ -7,7 +7,7 @@ use shared::back_channel::{GrantRequest, SessionState};
 
 use crate::error::AppError;
 use crate::requests::HostJson;
-use crate::sessions::{Sessions, Standing};
+use crate::sessions::{Described, DescribedToken, Sessions, Standing};
 use crate::state::Config;
 use crate::user::{roles, verified};
 
@@ -20,25 +20,23 @@ pub async fn session(
     State(sessions): State<Sessions>,
     HostJson(request): HostJson<GrantRequest>,
 ) -> Result<Json<SessionState>, AppError> {
-    let live = match sessions.by_grant(&request.grant).await? {
+    let live = match sessions.read_by_grant::<Described>(&request.grant).await? {
         Standing::Live(live) => live,
         Standing::Ended(reason) => return Err(AppError::SessionEnded(reason)),
     };
-    let own = live
-        .session
-        .access_tokens
-        .iter()
-        .find(|token| token.audience.is_none() && token.requested_scope.is_none());
+    let session_expires_at = live.expires_at;
+    let session = live.session;
+    let mut tokens = session.access_tokens.into_iter();
+    let own = tokens.find(DescribedToken::is_own);
+    let (scope, permissions) = own.map_or_else(
+        || (session.granted_scope, Vec::new()),
+        |token| (token.scope, token.permissions),
+    );
     Ok(Json(SessionState {
-        user: verified(&live.session),
-        scope: own.map_or_else(
-            || live.session.granted_scope.clone(),
-            |token| token.scope.clone(),
-        ),
-        permissions: own
-            .map(|token| token.permissions.clone())
-            .unwrap_or_default(),
-        roles: roles(&live.session.claims, config.roles_claim.as_deref()),
-        session_expires_at: live.expires_at,
+        roles: roles(&session.claims, config.roles_claim.as_deref()),
+        user: verified(session.issuer, session.subject, session.claims),
+        scope,
+        permissions,
+        session_expires_at,
     }))
 }

@@ -53,7 +53,7 @@ impl Sessions {
     /// If the store cannot answer.
     pub async fn held(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let stored = self.0.store.load_session(id).await?;
-        let held = stored.and_then(|stored| self.open_session(&stored));
+        let held = stored.and_then(|mut stored| self.open_session(&mut stored));
         Ok(held.map(|(session, _)| session))
     }
 
@@ -101,8 +101,10 @@ impl Sessions {
             .store
             .end_session(ending.id, &ending.note, remember_until)
             .await?;
-        let Some(stored) = ended else { return Ok(None) };
-        let held = self.open_session(&stored);
+        let Some(mut stored) = ended else {
+            return Ok(None);
+        };
+        let held = self.open_session(&mut stored);
         if held.is_none() {
             // Over it is all the same.
             tracing::warn!(

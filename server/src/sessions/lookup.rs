@@ -5,7 +5,7 @@ use session_store::{HandleKind, KeyHash, SessionId, StoreError, StoredSession, U
 use shared::error::EndReason;
 
 use super::ending::reason_from;
-use super::record::{LiveSession, Session, Standing};
+use super::record::{Content, LiveSession, Standing};
 use super::{Sessions, cookie_kind};
 use crate::cookies::Caller;
 use crate::error::causes;
@@ -21,6 +21,18 @@ impl Sessions {
         caller: Caller,
         ids: &[String],
     ) -> Result<Option<(LiveSession, Option<String>)>, StoreError> {
+        self.read_by_cookie(caller, ids).await
+    }
+
+    /// The same, reading as much of the session as `C`.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn read_by_cookie<C: Content>(
+        &self,
+        caller: Caller,
+        ids: &[String],
+    ) -> Result<Option<(LiveSession<C>, Option<String>)>, StoreError> {
         for id in ids {
             if let Some(Standing::Live(mut live)) =
                 self.standing(cookie_kind(caller), KeyHash::of(id)).await?
@@ -37,6 +49,14 @@ impl Sessions {
     /// # Errors
     /// If the store cannot answer.
     pub async fn by_grant(&self, grant: &str) -> Result<Standing, StoreError> {
+        self.read_by_grant(grant).await
+    }
+
+    /// The same, reading as much of the session as `C`.
+    ///
+    /// # Errors
+    /// If the store cannot answer.
+    pub async fn read_by_grant<C: Content>(&self, grant: &str) -> Result<Standing<C>, StoreError> {
         let standing = self.standing(HandleKind::Grant, KeyHash::of(grant)).await?;
         match standing {
             Some(Standing::Live(mut live)) => {
@@ -81,24 +101,24 @@ impl Sessions {
                 .find(kind, KeyHash::of(value), self.now())
                 .await?;
             let session = found.and_then(|(_, session)| session);
-            let unopened = session
-                .filter(|stored| stored.ended.is_none() && self.open_session(stored).is_none());
+            let unopened = session.filter(|stored| stored.ended.is_none());
+            let unopened = unopened.filter(|stored| !self.opens(stored));
             sealed.extend(unopened.map(|stored| stored.id));
         }
         Ok(sealed)
     }
 
-    async fn standing(
+    async fn standing<C: Content>(
         &self,
         kind: HandleKind,
         key: KeyHash,
-    ) -> Result<Option<Standing>, StoreError> {
+    ) -> Result<Option<Standing<C>>, StoreError> {
         let Some((_, session)) = self.0.store.find(kind, key, self.now()).await? else {
             return Ok(None);
         };
         Ok(Some(
             session.map_or(Standing::Ended(EndReason::Unknown), |stored| {
-                self.judge(&stored)
+                self.judge(stored)
             }),
         ))
     }
@@ -111,13 +131,13 @@ impl Sessions {
         let stored = self.0.store.load_session(id).await?;
         Ok(
             stored.map_or(Standing::Ended(EndReason::Unknown), |stored| {
-                self.judge(&stored)
+                self.judge(stored)
             }),
         )
     }
 
     /// Lifetimes hold whatever cookie or row says (A04): both limits are checked here.
-    fn judge(&self, stored: &StoredSession) -> Standing {
+    fn judge<C: Content>(&self, mut stored: StoredSession) -> Standing<C> {
         if let Some(reason) = &stored.ended {
             return Standing::Ended(reason_from(reason));
         }
@@ -125,35 +145,35 @@ impl Sessions {
         if stored.expires_at <= now {
             return Standing::Ended(EndReason::Expired);
         }
-        match self.open_session(stored) {
+        match self.open_session::<C>(&mut stored) {
             // Its key is gone (rotated away), or not here yet: no session, and no fault
             // either (E51), since it may never open again. It can still be ended.
             None => Standing::Ended(EndReason::Unknown),
             // Not left to the row, which is capped when it is written: a row is not sealed.
-            Some((session, _)) if session.absolute_expiry <= now => {
+            Some((session, _)) if session.absolute_expiry() <= now => {
                 Standing::Ended(EndReason::Expired)
             }
-            Some((session, is_stale)) => Standing::Live(Box::new(LiveSession {
+            Some((session, sealed_anew)) => Standing::Live(Box::new(LiveSession {
                 id: stored.id,
                 version: stored.version,
-                expires_at: stored.expires_at.min(session.absolute_expiry),
+                expires_at: stored.expires_at.min(session.absolute_expiry()),
                 session,
-                is_stale,
+                sealed_anew,
             })),
         }
     }
 
     /// When a session ends unless it is used again after now.
-    pub(super) fn rolling_expiry(&self, session: &Session) -> i64 {
+    pub(super) fn rolling_expiry(&self, session: &impl Content) -> i64 {
         self.now()
             .saturating_add(self.0.lifetimes.rolling)
-            .min(session.absolute_expiry)
+            .min(session.absolute_expiry())
     }
 
     /// A use moves the payload to the newest secret, and the rolling expiry on. `true`: the
     /// expiry was moved. A store that can be read but not written does not keep anybody
     /// from what they have: the next use tries again.
-    async fn note_use(&self, live: &mut LiveSession) -> bool {
+    async fn note_use(&self, live: &mut LiveSession<impl Content>) -> bool {
         let noted = match self.seal_anew(live).await {
             Ok(()) => self.prolong(live).await,
             failed => failed.map(|()| false),
@@ -166,11 +186,11 @@ impl Sessions {
     }
 
     /// Rotation of `AUTH0_SECRET` (E51): once all sessions were used, the old one can go.
-    async fn seal_anew(&self, live: &mut LiveSession) -> Result<(), StoreError> {
-        if !live.is_stale {
+    async fn seal_anew(&self, live: &mut LiveSession<impl Content>) -> Result<(), StoreError> {
+        // Once a look: what is written is the payload as it was read.
+        let Some(sealed) = live.sealed_anew.take() else {
             return Ok(());
-        }
-        let sealed = self.seal_session(live.id, &live.session);
+        };
         let updated = self
             .0
             .store
@@ -179,13 +199,12 @@ impl Sessions {
         // A conflict needs no second try: whoever wrote meanwhile sealed it, or ended it.
         if updated == Updated::Done {
             live.version += 1;
-            live.is_stale = false;
         }
         Ok(())
     }
 
     /// Moves the rolling expiry when that gains enough to be worth a write.
-    async fn prolong(&self, live: &mut LiveSession) -> Result<bool, StoreError> {
+    async fn prolong(&self, live: &mut LiveSession<impl Content>) -> Result<bool, StoreError> {
         let expires_at = self.rolling_expiry(&live.session);
         let worth_it = (self.0.lifetimes.rolling / 24).min(3600);
         if expires_at - live.expires_at <= worth_it {

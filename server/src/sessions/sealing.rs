@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use session_store::{HandleKind, KeyHash, SessionId, StoredSession};
 
 use super::Sessions;
-use super::record::Session;
+use super::record::{Content, Session};
 
 impl Sessions {
     /// Seals a handle's payload, bound to the handle.
@@ -29,12 +29,22 @@ impl Sessions {
         serde_json::from_slice(&opened.plaintext).ok()
     }
 
-    /// What a session holds, and whether an older secret sealed it; `None` if it is not ours
-    /// (any more).
-    pub(super) fn open_session(&self, stored: &StoredSession) -> Option<(Session, bool)> {
-        let opened = self.0.keys.open(&stored.id.0, &stored.sealed).ok()?;
-        let session = serde_json::from_slice(&opened.plaintext).ok()?;
-        Some((session, opened.stale))
+    /// What a session holds, and, if an older secret sealed it, its payload sealed anew;
+    /// `None` if it is not ours (any more). Opened in place: the bytes are the caller's copy.
+    pub(super) fn open_session<C: Content>(
+        &self,
+        stored: &mut StoredSession,
+    ) -> Option<(C, Option<Vec<u8>>)> {
+        let id = stored.id;
+        let opened = self.0.keys.open_in_place(&id.0, &mut stored.sealed).ok()?;
+        let session = serde_json::from_slice(opened.plaintext).ok()?;
+        let anew = || self.0.keys.seal(self.nonce(), &id.0, opened.plaintext);
+        Some((session, opened.stale.then(anew)))
+    }
+
+    /// Whether a session is ours.
+    pub(super) fn opens(&self, stored: &StoredSession) -> bool {
+        self.open_session::<Session>(&mut stored.clone()).is_some()
     }
 
     pub(super) fn seal_session(&self, id: SessionId, session: &Session) -> Vec<u8> {
