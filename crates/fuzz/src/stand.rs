@@ -9,12 +9,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use oidc::{Clock, Random, UnixTime};
 use serde_json::json;
+use server::app::App;
 use server::assets::Assets;
 use server::config::{Lookup, Settings};
 use server::state::{AppState, Outside};
@@ -48,7 +48,7 @@ pub(crate) struct Stand {
     pub(crate) key: Key,
     pub(crate) settings: Settings,
     pub(crate) random: Arc<Counting>,
-    app: Router,
+    app: App,
     /// Value of the signed-in person's page cookie.
     pub(crate) session: String,
     /// And of the frame's, by which tickets are given.
@@ -105,7 +105,7 @@ impl Stand {
         };
         let app = {
             let _entered = runtime.enter();
-            server::router(state)
+            server::app(state)
         };
         let mut stand = Self {
             runtime,
