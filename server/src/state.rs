@@ -41,28 +41,13 @@ impl Deref for Config {
 #[derive(Clone)]
 pub struct AppState(Arc<Parts>);
 
-struct Parts {
-    config: Config,
-    provider: Provider,
-    sessions: Sessions,
-    cookies: CookiePolicy,
-    transactions: Transactions,
-    waiting: Waiting,
-    tokens: AccessTokens,
-    sign_out: SignOut,
-    watching: Watching,
-    closing: Closing,
-    assets: Assets,
-    remote_api: RemoteApi,
-    metrics: Metrics,
-    rate_limits: RateLimits,
-    readiness: Readiness,
-    audit: Audit,
-}
-
-/// Each part by its type, for handlers that ask for it.
+/// Each part by its name, and by its type for handlers that ask for it.
 macro_rules! parts {
     ($($part:ident: $type:ty,)+) => {
+        struct Parts {
+            $($part: $type,)+
+        }
+
         $(impl FromRef<AppState> for $type {
             fn from_ref(state: &AppState) -> Self {
                 state.0.$part.clone()
